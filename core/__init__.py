@@ -1,0 +1,1 @@
+"""The business of a power company's customer service: knows no Rasa, FastAPI or WeChat."""
