@@ -1,0 +1,285 @@
+"""Conversations: the log of all messages (the truth), the mode, and the buttons that were issued.
+
+Every message of customer, bot, agent and system is one row with a sequence number that grows by one within its
+conversation. The mode decides who answers; the table `TRANSITIONS` is the only place that says how it may change.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from core.db import BridgeBase, Instant
+
+Mode = Literal["bot", "queued", "human", "closed"]
+Author = Literal["customer", "bot", "agent", "system"]
+MODES: tuple[str, ...] = get_args(Mode)
+
+# cause -> (modes it may start from, mode it leads to)
+TRANSITIONS: dict[str, tuple[frozenset[str], Mode]] = {
+    "ask_person": (frozenset({"bot"}), "queued"),
+    "claim": (frozenset({"queued"}), "human"),
+    "requeue": (frozenset({"human"}), "queued"),
+    "leave_queue": (frozenset({"queued"}), "bot"),
+    "hand_back": (frozenset({"human"}), "bot"),
+    "close": (frozenset({"bot", "queued", "human"}), "closed"),
+    "alarm": (frozenset({"bot", "closed"}), "queued"),  # who reports a danger after the end still has to say where
+}
+PRIORITY_NORMAL, PRIORITY_DANGER = 5, 0  # lower is served first
+
+# After so long without a message the dialogue starts afresh: slots of yesterday's question must not answer today's.
+DIALOGUE_IDLE = timedelta(minutes=30)
+MAX_TITLE, MAX_REASON = 80, 40  # characters that the columns hold
+
+
+class Conversation(BridgeBase):
+    """One customer's conversation over one channel."""
+
+    __tablename__ = "conversations"
+    __table_args__ = (Index("ix_conversations_queue", "mode", "priority", "mode_since"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    customer_no: Mapped[str | None] = mapped_column(String(12), index=True)
+    accounts: Mapped[list[str]] = mapped_column(JSON, default=list)
+    assurance: Mapped[int] = mapped_column(default=0)
+    mode: Mapped[str] = mapped_column(String(8), default="bot")
+    mode_since: Mapped[datetime] = mapped_column(Instant)
+    mode_reason: Mapped[str | None] = mapped_column(String(MAX_REASON))
+    priority: Mapped[int] = mapped_column(default=PRIORITY_NORMAL)
+    dialogue: Mapped[int] = mapped_column(default=1)  # counts the fresh starts of the dialogue
+    next_seq: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    last_at: Mapped[datetime] = mapped_column(Instant)
+
+    @property
+    def sender(self) -> str:
+        """Return the id under which Rasa knows the present dialogue."""
+        return f"{self.id}.{self.dialogue}"
+
+
+class Message(BridgeBase):
+    """One message of the log."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("channel", "external_id"),
+        Index("ix_messages_turn", "turn", "at"),
+    )
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    author: Mapped[str] = mapped_column(String(8))
+    type: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str] = mapped_column(Text)
+    card: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    buttons: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    channel: Mapped[str] = mapped_column(String(16))
+    external_id: Mapped[str | None] = mapped_column(String(120))  # what the channel calls a customer's message
+    payload: Mapped[str | None] = mapped_column(Text)  # what a pressed button stood for
+    in_reply_to: Mapped[int | None]
+    understood: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # intent and confidence of a customer's message
+    turn: Mapped[str | None] = mapped_column(String(8))  # of a customer's message: open until answered, then done
+
+
+class Button(BridgeBase):
+    """A button that was shown: its opaque id stands for a payload that only the bridge knows."""
+
+    __tablename__ = "buttons"
+    id: Mapped[str] = mapped_column(String(24), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), index=True)
+    seq: Mapped[int]
+    title: Mapped[str] = mapped_column(String(MAX_TITLE))
+    payload: Mapped[str] = mapped_column(Text)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message before it is in the log; buttons are (title, payload)."""
+
+    author: Author
+    text: str
+    type: str = "text"
+    card: dict[str, Any] | None = None
+    buttons: tuple[tuple[str, str], ...] = field(default=())
+
+
+class ConversationNotFound(LookupError):
+    """There is no conversation with this id."""
+
+
+class ConversationClosed(Exception):
+    """The conversation is over; a new one has to be opened."""
+
+
+class ButtonNotFound(LookupError):
+    """This conversation never showed such a button."""
+
+
+class WrongMode(Exception):
+    """The mode machine has no such change from the present mode."""
+
+    def __init__(self, mode: str, cause: str) -> None:
+        super().__init__(f"no change {cause!r} from mode {mode!r}")
+
+
+def open_conversation(
+    session: Session,
+    *,
+    channel: str,
+    customer_no: str | None,
+    accounts: list[str],
+    assurance: int,
+    now: datetime,
+) -> Conversation:
+    """Start a conversation in mode `bot` and return it."""
+    conversation = Conversation(
+        id=str(uuid.uuid4()), channel=channel, customer_no=customer_no, accounts=accounts, assurance=assurance,
+        mode="bot", mode_since=now, priority=PRIORITY_NORMAL, dialogue=1, next_seq=1, created_at=now, last_at=now,
+    )  # fmt: skip
+    session.add(conversation)
+    session.flush()
+    return conversation
+
+
+def find_conversation(session: Session, conversation_id: str, *, lock: bool = False) -> Conversation:
+    """Return the conversation; with `lock` its row stays locked until the transaction ends.
+
+    Writers lock it, so that sequence numbers are given out one at a time and in the order of the commits.
+
+    Raises:
+        ConversationNotFound: if there is none.
+    """
+    query = select(Conversation).where(Conversation.id == conversation_id)
+    found = session.scalar(query.with_for_update() if lock else query)
+    if found is None:
+        raise ConversationNotFound(conversation_id)
+    return found
+
+
+def record_customer(
+    session: Session,
+    conversation: Conversation,
+    *,
+    external_id: str,
+    text: str,
+    payload: str | None,
+    now: datetime,
+    urgent: bool = False,
+) -> tuple[Message, bool]:
+    """Append what the customer said, once; return the row and whether it is new.
+
+    Raises:
+        ConversationClosed: if it is new, not `urgent`, and the conversation is over.
+    """
+    known = session.scalar(
+        select(Message).where(Message.channel == conversation.channel, Message.external_id == external_id)
+    )
+    if known is not None:
+        return known, False
+    if conversation.mode == "closed" and not urgent:
+        raise ConversationClosed
+    if now - conversation.last_at > DIALOGUE_IDLE:
+        conversation.dialogue += 1
+    draft = Draft("customer", text)
+    return _append(session, conversation, draft, now, external_id=external_id, payload=payload, turn="open"), True
+
+
+def record_reply(
+    session: Session,
+    conversation: Conversation,
+    draft: Draft,
+    *,
+    now: datetime,
+    in_reply_to: int | None = None,
+) -> Message:
+    """Append a message of bot, agent or system and issue its buttons."""
+    buttons = [
+        Button(
+            id=f"b_{secrets.token_urlsafe(12)}",
+            conversation_id=conversation.id,
+            seq=conversation.next_seq,
+            title=title[:MAX_TITLE],
+            payload=payload,
+        )  # fmt: skip
+        for title, payload in draft.buttons
+    ]
+    session.add_all(buttons)
+    shown = [{"id": button.id, "title": button.title} for button in buttons]
+    return _append(session, conversation, draft, now, in_reply_to=in_reply_to, buttons=shown)
+
+
+def find_button(session: Session, conversation: Conversation, button_id: str) -> Button:
+    """Return a button that this conversation showed.
+
+    Raises:
+        ButtonNotFound: if it did not, even if another one did.
+    """
+    button = session.get(Button, button_id)
+    if button is None or button.conversation_id != conversation.id:
+        raise ButtonNotFound(button_id)
+    return button
+
+
+def change_mode(
+    session: Session, conversation: Conversation, cause: str, *, now: datetime, reason: str | None = None
+) -> None:
+    """Move the conversation to the mode that `cause` leads to; back with the bot, nothing about it is urgent.
+
+    Raises:
+        WrongMode: if the table has no such change from the present mode.
+    """
+    allowed, target = TRANSITIONS[cause]
+    if conversation.mode not in allowed:
+        raise WrongMode(conversation.mode, cause)
+    conversation.mode, conversation.mode_since = target, now
+    conversation.mode_reason = reason[:MAX_REASON] if reason else None
+    if target == "bot":
+        conversation.priority = PRIORITY_NORMAL
+    session.flush()
+
+
+def messages_after(session: Session, conversation_id: str, after: int, *, limit: int = 500) -> list[Message]:
+    """Return the messages whose sequence number is above `after`, in order."""
+    query = select(Message).where(Message.conversation_id == conversation_id, Message.seq > after)
+    return list(session.scalars(query.order_by(Message.seq).limit(limit)))
+
+
+def replies_to(session: Session, message: Message) -> list[Message]:
+    """Return the recorded answers to a customer's message, in order."""
+    query = select(Message).where(
+        Message.conversation_id == message.conversation_id,
+        Message.in_reply_to == message.seq,
+        Message.seq > message.seq,  # lets the index skip all that was said before
+    )
+    return list(session.scalars(query.order_by(Message.seq)))
+
+
+def open_turns(session: Session, conversation_id: str) -> list[Message]:
+    """Return the customer's messages of a conversation that wait for an answer, in order."""
+    query = select(Message).where(Message.conversation_id == conversation_id, Message.turn == "open")
+    # Sorted here: asked to sort, SQLite would walk through the whole conversation instead of its few open messages.
+    return sorted(session.scalars(query), key=lambda message: message.seq)
+
+
+def conversations_with_open_turns(session: Session, *, limit: int = 50) -> list[str]:
+    """Return the ids of conversations in which an answer is missing, the one that waits longest first."""
+    query = select(Message.conversation_id).where(Message.turn == "open").group_by(Message.conversation_id)
+    return list(session.scalars(query.order_by(func.min(Message.at)).limit(limit)))
+
+
+def _append(session: Session, conversation: Conversation, draft: Draft, now: datetime, **more: Any) -> Message:
+    message = Message(
+        conversation_id=conversation.id, seq=conversation.next_seq, at=now, author=draft.author, type=draft.type,
+        text=draft.text, card=draft.card, channel=conversation.channel, **{"buttons": [], **more},
+    )  # fmt: skip
+    conversation.next_seq += 1
+    conversation.last_at = now
+    session.add(message)
+    session.flush()
+    return message

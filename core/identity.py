@@ -1,0 +1,158 @@
+"""Who asks: the three signed tokens (JWT, HS256 alone, with expiry and audience) and what each proves.
+
+* customer token: the company's app or site issues it after its own login; it opens a session.
+* session token: the bridge issues it for one conversation; every further call of the page carries it.
+* identity token: the bridge signs it for one turn; the actions believe it and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import jwt
+
+ALGORITHM = "HS256"
+CUSTOMER_NO = re.compile(r"[A-Za-z0-9_-]{1,12}")
+ACCOUNT_NO = re.compile(r"[0-9]{1,13}", re.ASCII)
+Audience = Literal["dianfu-customer", "dianfu-session", "dianfu-actions"]
+CUSTOMER: Audience = "dianfu-customer"
+SESSION: Audience = "dianfu-session"
+ACTIONS: Audience = "dianfu-actions"
+
+# One turn has a deadline of seconds; a token that leaks is worthless soon after it.
+IDENTITY_LIFETIME = timedelta(seconds=60)
+
+
+class BadToken(Exception):
+    """The token is missing, altered, expired, or was issued for something else."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whom a conversation belongs to. Assurance: 0 anonymous, 1 bound account, 2 fresh one-time code."""
+
+    conversation_id: str
+    customer_no: str | None
+    accounts: tuple[str, ...]
+    assurance: int
+    channel: str
+
+
+@dataclass(frozen=True)
+class CustomerClaim:
+    """What a customer token proves."""
+
+    customer_no: str
+    accounts: tuple[str, ...]
+    assurance: int
+
+
+def issue_customer(
+    key: str,
+    *,
+    customer_no: str,
+    accounts: tuple[str, ...],
+    assurance: int,
+    now: datetime,
+    lifetime: timedelta,
+) -> str:
+    """Return a customer token, as the company's app issues it."""
+    return _sign(key, CUSTOMER, customer_no, {"accounts": list(accounts), "assurance": assurance}, now, lifetime)
+
+
+def read_customer(key: str, token: str, *, now: datetime) -> CustomerClaim:
+    """Return what a customer token proves.
+
+    Raises:
+        BadToken: if it proves nothing.
+    """
+    claims = _verify(key, token, CUSTOMER, now)
+    if not CUSTOMER_NO.fullmatch(claims["sub"]):
+        raise BadToken("the subject is no customer number")
+    return CustomerClaim(claims["sub"], _accounts(claims), _assurance(claims))
+
+
+def issue_session(key: str, *, conversation_id: str, now: datetime, lifetime: timedelta) -> str:
+    """Return the token of one conversation."""
+    return _sign(key, SESSION, conversation_id, {}, now, lifetime)
+
+
+def read_session(key: str, token: str, *, now: datetime) -> str:
+    """Return the conversation id of a session token.
+
+    Raises:
+        BadToken: if it proves nothing.
+    """
+    conversation_id: str = _verify(key, token, SESSION, now)["sub"]
+    return conversation_id
+
+
+def issue_identity(key: str, identity: Identity, *, now: datetime) -> str:
+    """Return the token with which the actions may answer for this identity during one turn."""
+    more = {
+        "customer_no": identity.customer_no,
+        "accounts": list(identity.accounts),
+        "assurance": identity.assurance,
+        "channel": identity.channel,
+    }
+    return _sign(key, ACTIONS, identity.conversation_id, more, now, IDENTITY_LIFETIME)
+
+
+def read_identity(key: str, token: str, *, now: datetime, sender: str) -> Identity:
+    """Return the identity of a turn.
+
+    Raises:
+        BadToken: if the token proves nothing, or was issued for another conversation than the `sender` of the turn.
+    """
+    claims = _verify(key, token, ACTIONS, now)
+    if sender.partition(".")[0] != claims["sub"]:
+        raise BadToken("issued for another conversation")
+    customer_no = claims.get("customer_no")
+    return Identity(
+        conversation_id=claims["sub"],
+        customer_no=None if customer_no is None else str(customer_no),
+        accounts=_accounts(claims),
+        assurance=_assurance(claims),
+        channel=str(claims.get("channel", "")),
+    )
+
+
+def _sign(
+    key: str, audience: Audience, subject: str, more: Mapping[str, Any], now: datetime, lifetime: timedelta
+) -> str:
+    claims = {"sub": subject, "aud": audience, "iat": now, "exp": now + lifetime, **more}
+    return jwt.encode(claims, key, algorithm=ALGORITHM)
+
+
+def _verify(key: str, token: str, audience: Audience, now: datetime) -> dict[str, Any]:
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token, key, algorithms=[ALGORITHM], audience=audience,
+            options={"require": ["sub", "aud", "exp", "iat"], "verify_exp": False, "verify_iat": False},
+        )  # fmt: skip
+    except jwt.PyJWTError as error:
+        raise BadToken(str(error)) from error
+    # The library compares with the system's clock; ours is injected.
+    if not isinstance(claims["exp"], int) or claims["exp"] <= now.timestamp():
+        raise BadToken("expired")
+    return claims
+
+
+def _accounts(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    accounts = claims.get("accounts", [])
+    if not isinstance(accounts, list) or not all(
+        isinstance(number, str) and ACCOUNT_NO.fullmatch(number) for number in accounts
+    ):
+        raise BadToken("accounts is not a list of account numbers")
+    return tuple(accounts)
+
+
+def _assurance(claims: Mapping[str, Any]) -> int:
+    assurance = claims.get("assurance", 1)
+    if assurance not in (0, 1, 2):
+        raise BadToken("assurance is not 0, 1 or 2")
+    return int(assurance)

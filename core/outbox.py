@@ -1,0 +1,52 @@
+"""The outbox: what must reach another system is written with the message that causes it, and delivered with retries."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from core.db import BridgeBase, Instant
+
+MAX_DELAY = timedelta(minutes=5)
+
+
+class OutboxItem(BridgeBase):
+    """One thing to deliver; `key` makes a second request for the same thing the same item."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (UniqueConstraint("kind", "key"), Index("ix_outbox_due", "done_at", "next_at"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(30))
+    key: Mapped[str] = mapped_column(String(80))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    next_at: Mapped[datetime] = mapped_column(Instant)
+    attempts: Mapped[int] = mapped_column(default=0)
+    done_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+def put(session: Session, *, kind: str, key: str, payload: dict[str, Any], now: datetime) -> None:
+    """Ask for a delivery, once per kind and key."""
+    known = session.scalar(select(OutboxItem.id).where(OutboxItem.kind == kind, OutboxItem.key == key))
+    if known is None:
+        session.add(OutboxItem(kind=kind, key=key, payload=payload, created_at=now, next_at=now))
+        session.flush()
+
+
+def due(session: Session, *, now: datetime, limit: int = 50) -> list[OutboxItem]:
+    """Return the deliveries whose time has come, oldest first."""
+    query = select(OutboxItem).where(OutboxItem.done_at.is_(None), OutboxItem.next_at <= now)
+    return list(session.scalars(query.order_by(OutboxItem.id).limit(limit)))
+
+
+def settle(session: Session, item_id: int, *, now: datetime, delivered: bool) -> None:
+    """Note that a delivery was made, or failed and is due again after 1 s, 2 s, 4 s, … up to five minutes."""
+    item = session.get_one(OutboxItem, item_id)
+    item.attempts += 1
+    if delivered:
+        item.done_at = now
+    else:
+        item.next_at = now + min(timedelta(seconds=2 ** min(item.attempts - 1, 9)), MAX_DELAY)

@@ -1,0 +1,91 @@
+"""The safety line: danger to life is recognised by fixed rules before any model is asked, in every mode.
+
+The rules and the wording are data (`data/safety.yaml`), read once at start, so that the line needs neither Rasa nor
+a database. It errs on the side of warning: a needless warning costs a glance.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from core.text import folded
+
+
+class _Kind(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: str
+    category: str
+    say: str
+    patterns: list[str] = []
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    source: str
+    call: str
+    follow_up: str
+    follow_up_pending: str
+    unless: list[str]
+    kinds: list[_Kind]
+    general: _Kind
+
+
+@dataclass(frozen=True)
+class Danger:
+    """A recognised danger: its kind, the category of its work order and what to say."""
+
+    kind: str
+    category: str
+    say: str
+
+
+class SafetyLine:
+    """The compiled rules."""
+
+    def __init__(self, rules: _Rules) -> None:
+        self.call = rules.call
+        self.follow_up = rules.follow_up
+        self.follow_up_pending = rules.follow_up_pending
+        self._unless = re.compile("|".join(f"(?:{pattern})" for pattern in rules.unless))
+        self._kinds = [
+            (re.compile("|".join(f"(?:{pattern})" for pattern in kind.patterns)), _danger(kind))
+            for kind in rules.kinds
+        ]
+        self._general = _danger(rules.general)
+
+    @classmethod
+    def load(cls, path: Path) -> SafetyLine:
+        """Read the rules.
+
+        Raises:
+            ValueError: if the file is not of the form of `_Rules` or a pattern is no regular expression.
+        """
+        try:
+            return cls(_Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        except re.error as error:
+            raise ValueError(f"{path}: a pattern is no regular expression: {error}") from error
+
+    def detect(self, text: str) -> Danger | None:
+        """Return the danger that the text speaks of, or None."""
+        said = folded(text)
+        found = next((danger for pattern, danger in self._kinds if pattern.search(said)), None)
+        return None if found is None or self._unless.search(said) else found
+
+    def general(self) -> Danger:
+        """Return the danger of unknown kind: one that the model understood and the rules did not."""
+        return self._general
+
+    def wording(self, danger: Danger, *, filed: bool) -> str:
+        """Return what the customer is told: what to do, whom to call, what comes next."""
+        return "\n".join((danger.say, self.call, self.follow_up if filed else self.follow_up_pending))
+
+
+def _danger(kind: _Kind) -> Danger:
+    return Danger(kind.kind, kind.category, kind.say)
