@@ -1,0 +1,1 @@
+"""Everything that the Rasa process reads: components, channel, domain and lexicon."""

@@ -1,0 +1,128 @@
+"""The input channel `bridge`: how the bridge, and nobody else, talks to Rasa.
+
+Unlike the stock REST channel it checks a bearer token, refuses an empty sender or text, never takes typed text for a
+command, and answers 502 when a turn yields nothing (Rasa swallows what an action throws, and `200 []` looks like
+success). It also keeps the cost of a turn flat: Rasa reloads and featurises all events since the last session start,
+so a long session is cut before the next turn; slots are carried over.
+"""
+
+import asyncio
+import hmac
+from typing import Any, Awaitable, Callable, Dict, Optional, Text
+
+import aiohttp
+from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
+from sanic import Blueprint, response
+from sanic.request import Request
+from sanic.response import HTTPResponse
+
+Handler = Callable[[UserMessage], Awaitable[Any]]
+
+# Above so many events since the session start the next turn begins a new session (docs/decisions/0004).
+MAX_EVENTS = 60
+HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=1.5)
+
+
+class TurnOutput(CollectingOutputChannel):
+    """Collects a turn's messages; a text with a blank line stays one message."""
+
+    @classmethod
+    def name(cls) -> Text:
+        """Return the channel's name, which responses of the domain may name."""
+        return "bridge"
+
+    async def send_text_message(self, recipient_id: Text, text: Text, **kwargs: Any) -> None:
+        """Keep a text."""
+        await self._persist_message(self._message(recipient_id, text=text))
+
+
+class BridgeInput(InputChannel):
+    """`POST turn` puts one message to the model, `GET health` tells what can answer."""
+
+    def __init__(self, token: Text) -> None:
+        """Create the channel; `token` is what the bridge must show."""
+        self.expected = f"Bearer {token}".encode()
+
+    @classmethod
+    def name(cls) -> Text:
+        """Return the name in the URL: /webhooks/bridge/…."""
+        return "bridge"
+
+    @classmethod
+    def from_credentials(cls, credentials: Optional[Dict[Text, Any]]) -> "BridgeInput":
+        """Read the token from credentials.yml, which takes it from DIANFU_RASA_TOKEN."""
+        token = (credentials or {}).get("token")
+        if not token:
+            cls.raise_missing_credentials_exception()
+        return cls(str(token))
+
+    def blueprint(self, on_new_message: Handler) -> Blueprint:
+        """Return the two routes."""
+        routes = Blueprint("bridge_webhook")
+
+        @routes.get("/health")
+        async def health(request: Request) -> HTTPResponse:
+            if not self._allowed(request):
+                return _refuse(401, "a valid bearer token is required")
+            return response.json(await _health(request.app.ctx.agent))
+
+        @routes.post("/turn")
+        async def turn(request: Request) -> HTTPResponse:
+            if not self._allowed(request):
+                return _refuse(401, "a valid bearer token is required")
+            body = request.json if isinstance(request.json, dict) else {}
+            sender, text = str(body.get("sender") or "").strip(), str(body.get("text") or "").strip()
+            if not sender or not text:
+                return _refuse(422, "sender and text must not be empty")
+            if body.get("kind") != "payload" and text.startswith("/"):
+                return _refuse(422, "typed text must not look like a command")
+            return await _turn(request.app.ctx.agent, on_new_message, sender, text, body.get("metadata") or {})
+
+        return routes
+
+    def _allowed(self, request: Request) -> bool:
+        return hmac.compare_digest(request.headers.get("authorization", "").encode(), self.expected)
+
+
+async def _turn(agent: Any, handle: Handler, sender: Text, text: Text, metadata: Dict[Text, Any]) -> HTTPResponse:
+    output = TurnOutput()
+    tracker = await _tracker(agent, sender)
+    if tracker is not None and len(tracker.events) > MAX_EVENTS and not tracker.active_loop_name:
+        await handle(UserMessage("/session_start", TurnOutput(), sender, input_channel="bridge", metadata=metadata))
+    await handle(UserMessage(text, output, sender, input_channel="bridge", metadata=metadata))
+    if not output.messages:
+        return _refuse(502, "the turn brought no answer")
+    return response.json({"messages": output.messages, "understood": await _understood(agent, sender)})
+
+
+async def _tracker(agent: Any, sender: Text) -> Any:
+    return await agent.tracker_store.retrieve(sender)
+
+
+async def _understood(agent: Any, sender: Text) -> Optional[Dict[Text, Any]]:
+    """Return the intent of the message that was just handled, for the log and the desk."""
+    tracker = await _tracker(agent, sender)
+    message = getattr(tracker, "latest_message", None)
+    if message is None or not message.intent:
+        return None
+    return {"intent": message.intent.get("name"), "confidence": message.intent.get("confidence")}
+
+
+async def _health(agent: Any) -> Dict[Text, bool]:
+    return {"model": bool(agent and agent.is_ready()), "actions": await _actions_answer(agent)}
+
+
+async def _actions_answer(agent: Any) -> bool:
+    endpoint = getattr(agent, "action_endpoint", None)
+    if endpoint is None or not endpoint.url:
+        return False
+    url = endpoint.url.rsplit("/", 1)[0] + "/health"
+    try:
+        async with aiohttp.ClientSession(timeout=HEALTH_TIMEOUT) as session, session.get(url) as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, asyncio.TimeoutError):
+        return False
+
+
+def _refuse(status: int, why: Text) -> HTTPResponse:
+    return response.json({"error": why}, status=status)

@@ -1,0 +1,1 @@
+"""Our own Rasa graph components, one file each."""
