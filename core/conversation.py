@@ -35,6 +35,7 @@ PRIORITY_NORMAL, PRIORITY_DANGER = 5, 0  # lower is served first
 
 # After so long without a message the dialogue starts afresh: slots of yesterday's question must not answer today's.
 DIALOGUE_IDLE = timedelta(minutes=30)
+PAGE = 500  # messages that one reading of the log returns at most
 MAX_TITLE, MAX_REASON = 80, 40  # characters that the columns hold
 
 
@@ -244,7 +245,7 @@ def change_mode(
     session.flush()
 
 
-def messages_after(session: Session, conversation_id: str, after: int, *, limit: int = 500) -> list[Message]:
+def messages_after(session: Session, conversation_id: str, after: int, *, limit: int = PAGE) -> list[Message]:
     """Return the messages whose sequence number is above `after`, in order."""
     query = select(Message).where(Message.conversation_id == conversation_id, Message.seq > after)
     return list(session.scalars(query.order_by(Message.seq).limit(limit)))

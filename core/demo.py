@@ -146,8 +146,8 @@ def _balances(session: Session) -> dict[int, Decimal]:
         .where(Payment.status == "succeeded")
         .group_by(Payment.account_id)
     )
-    balances: dict[int, Decimal] = dict(session.execute(paid).tuples().all())
-    for account_id, amount in session.execute(billed).tuples():
+    balances: dict[int, Decimal] = dict(session.execute(paid).all())
+    for account_id, amount in session.execute(billed):
         balances[account_id] = balances.get(account_id, _NOTHING) - amount
     return balances
 
@@ -183,4 +183,4 @@ def _reached(session: Session, tier: _Tier) -> set[int]:
         .where(BillLine.tier == tier.tier, Bill.month >= latest.replace(month=1), Bill.month <= latest)
         .group_by(Bill.account_id)
     )
-    return {account_id for account_id, month in session.execute(query).tuples() if month == latest}
+    return {account_id for account_id, month in session.execute(query) if month == latest}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_DOOR = re.compile(r"[0-9A-Za-z零一二三四五六七八九十百]+(?:号楼|栋|单元|层|楼|室|号|组|门)")
+_NUMBER = r"[0-9A-Za-z零一二三四五六七八九十百]+"
+_DOOR = re.compile(rf"{_NUMBER}(?=号楼|号院|栋|幢|座|单元|层|楼|室|号|组|门|弄|户)|[0-9]+(?:[-–—#/][0-9A-Za-z]+)*")
 
 
 def mask_name(name: str) -> str:
@@ -16,7 +17,7 @@ def mask_name(name: str) -> str:
 
 def mask_phone(phone: str) -> str:
     """Return an 11-digit phone number as 138****2842; shorter numbers lose all but the last two digits."""
-    if len(phone) < 9:
+    if len(phone) < 11:
         return "*" * max(len(phone) - 2, 0) + phone[-2:]
     return f"{phone[:3]}{'*' * (len(phone) - 7)}{phone[-4:]}"
 
@@ -29,7 +30,7 @@ def mask_account_no(account_no: str) -> str:
 
 def mask_address(address: str) -> str:
     """Return an address whose building, unit and room numbers are hidden (江汉区解放大道**号**栋…)."""
-    return _DOOR.sub(lambda found: "**" + re.sub(r"^[0-9A-Za-z零一二三四五六七八九十百]+", "", found.group()), address)
+    return _DOOR.sub("**", address)
 
 
 def mask_certificate(number: str) -> str:

@@ -129,7 +129,7 @@ def _paid_by_bill(session: Session, account: Account) -> dict[int | None, Decima
         .where(Payment.account_id == account.id, Payment.status == "succeeded")
         .group_by(Payment.bill_id)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _open_amounts(bills: Sequence[Bill], paid: dict[int | None, Decimal]) -> list[Decimal]:

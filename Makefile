@@ -1,0 +1,65 @@
+# What can be done here; `make` alone lists it. `make run` and `make test` each work as the first command.
+
+SERVICE := .venv/bin/python
+BOT := .venv-bot/bin/python
+DIANFU := .venv/bin/dianfu
+MODEL := models/dianfu.tar.gz
+BOT_DATA := data/nlu data/rules data/stories
+# A model is older than what it was made from: then `make test` trains first.
+MODEL_SOURCES := $(shell find bot $(BOT_DATA) -type f ! -name '*.pyc' ! -name channel.py \
+	! -name endpoints.yml ! -name credentials.yml 2>/dev/null) requirements/bot.txt
+CHROMIUM := $(firstword $(shell command -v chromium chromium-browser google-chrome 2>/dev/null))
+# In CI a missing browser is an error, elsewhere its tests are left out.
+NO_BROWSER := $(if $(CHROMIUM)$(filter true,$(CI)),,-m "not browser")
+QUIET_RASA := TF_CPP_MIN_LOG_LEVEL=2 SQLALCHEMY_SILENCE_UBER_WARNING=1 CUDA_VISIBLE_DEVICES=-1 RASA_TELEMETRY_ENABLED=false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format train eval bench shell lock clean
+
+help: ## List these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+
+setup: ## Make both environments, .venv and .venv-bot; a second call takes no time
+	@sh ops/setup.sh
+
+run: setup ## Start everything for a try-out: keys, data and model are made if missing
+	@exec env DIANFU_ENV=development $(DIANFU) serve
+
+test: setup $(MODEL) ## Run all tests; trains first if the model is missing or older than its sources
+	@$(if $(NO_BROWSER),echo "test    | no Chromium here: the tests marked 'browser' are left out")
+	$(SERVICE) -m pytest tests --ignore=tests/bot $(NO_BROWSER)
+	$(QUIET_RASA) $(BOT) -m pytest tests/bot
+
+$(MODEL): $(MODEL_SOURCES) | setup
+	$(DIANFU) train
+
+lint: setup ## Check style, types, who imports whom, and the training data
+	$(SERVICE) -m ruff check .
+	$(SERVICE) -m ruff format --check .
+	$(SERVICE) -m mypy --strict core actions api ops
+	.venv/bin/lint-imports
+	$(QUIET_RASA) $(BOT) -m rasa data validate --fail-on-warnings \
+		--config bot/config.yml --domain bot/domain --data $(BOT_DATA)
+
+format: setup ## Put the code into its standard form
+	$(SERVICE) -m ruff check --fix-only .
+	$(SERVICE) -m ruff format .
+
+train: setup ## Train the model; when that fails the last good one stays
+	$(DIANFU) train
+
+eval: setup $(MODEL) ## Measure how well unseen messages are understood
+	$(QUIET_RASA) $(BOT) -m pytest tests/bot/test_understanding.py -q -rP
+
+bench: setup $(MODEL) ## Measure the bridge beside Rasa alone; writes docs/bench.md
+	$(DIANFU) bench
+
+shell: setup $(MODEL) ## Talk to the model in the terminal (`make run` elsewhere gives it its actions)
+	@eval "$$($(DIANFU) env)" && exec $(BOT) -m rasa shell --model models --endpoints bot/endpoints.yml
+
+lock: setup ## Choose the newest allowed versions anew and write requirements/
+	@sh ops/lock.sh
+
+clean: ## Remove caches and results; environments, keys, data and models stay
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .rasa results dist
+	find core actions api ops bot tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The `dianfu` command line: sets up, starts and looks after the three processes."""

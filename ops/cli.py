@@ -1,0 +1,45 @@
+"""The `dianfu` command: `dianfu --help` lists what it can do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ops import bench, credentials, data, serve, training
+from ops.output import Exit, fail, show
+
+app = typer.Typer(name="dianfu", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command()(serve.serve)
+app.command()(data.migrate)
+app.command()(data.seed)
+app.command("rotate-fields")(data.rotate_fields)
+app.command()(credentials.token)
+app.command()(credentials.env)
+app.command()(bench.bench)
+app.add_typer(credentials.keys_app, name="keys")
+
+
+@app.callback()
+def in_project() -> None:
+    """Set up, run and look after dianfu (电小服)."""
+    # Paths in the settings are relative to the project's folder, wherever the command is typed.
+    os.chdir(os.environ.get("DIANFU_ROOT") or Path(__file__).resolve().parent.parent)
+
+
+@app.command()
+def train(force: Annotated[bool, typer.Option("--force", help="Train all parts anew.")] = False) -> None:
+    """Train the model; when training fails the last good one stays."""
+    try:
+        seconds = asyncio.run(training.train(Path.cwd(), show, force=force))
+    except training.TrainingFailed as error:
+        fail(f"training failed: {error}", Exit.PREPARATION)
+    typer.echo(f"the model is trained: models/{training.MODEL_NAME}.tar.gz ({seconds:.0f} s)")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,75 @@
+"""`dianfu migrate`, `dianfu seed`, `dianfu rotate-fields`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.fields import UnreadableField
+from core.migrations import METADATA
+from core.seed import AlreadySeeded, DemoDataError, WindowTooEarly
+from core.settings import CoreSettings
+from core.tariff import TariffDataError
+from ops import databases
+from ops.output import Exit, Progressing, fail
+from ops.tool import settings_of
+
+
+def migrate(
+    only: Annotated[list[str] | None, typer.Option(help="billing, workorder or bridge; all if not given.")] = None,
+) -> None:
+    """Bring the databases to the newest revision."""
+    unknown = set(only or ()) - set(METADATA)
+    if unknown:
+        fail(
+            f"no database is called {', '.join(sorted(unknown))}; there are {', '.join(METADATA)}",
+            Exit.SETTINGS,
+        )
+    try:
+        databases.migrate(settings_of(CoreSettings), only)
+    except SQLAlchemyError as error:
+        fail(f"migration failed: {error}", Exit.PREPARATION)
+    typer.echo(f"at the newest revision: {', '.join(only or METADATA)}")
+
+
+def seed(
+    customers: Annotated[int, typer.Option(min=1, help="How many customers.")] = 500,
+    months: Annotated[int, typer.Option(min=1, max=120, help="How many months of bills.")] = 36,
+    reset: Annotated[bool, typer.Option("--reset", help="Delete what is there first (development).")] = False,
+) -> None:
+    """Fill the empty billing database with the demonstration region."""
+    settings = settings_of(CoreSettings)
+    if reset and not settings.development:
+        fail("--reset deletes all billing data and works in development alone", Exit.SETTINGS)
+    began = time.monotonic()
+    try:
+        databases.migrate(settings)
+        if reset:
+            databases.empty_billing(settings)
+        with Progressing() as report:
+            made = databases.fill(settings, report, customers=customers, months=months)
+    except AlreadySeeded:
+        fail("the billing database holds customers already; `dianfu seed --reset` makes it anew (development)")
+    except (WindowTooEarly, DemoDataError, TariffDataError, ValueError) as error:
+        fail(f"seeding is not possible: {error}", Exit.PREPARATION)
+    except SQLAlchemyError as error:
+        fail(f"seeding failed, nothing was written: {error}", Exit.PREPARATION)
+    typer.echo(
+        f"{made.customers} customers, {made.accounts} accounts, {made.bills} bills "
+        f"from {made.first_month:%Y-%m} on ({time.monotonic() - began:.0f} s)"
+    )
+
+
+def rotate_fields() -> None:
+    """Write all encrypted fields anew under the active (first) key of DIANFU_FIELD_KEYS."""
+    try:
+        with Progressing() as report:
+            changed = databases.rotate_fields(settings_of(CoreSettings), report)
+    except UnreadableField as error:
+        fail(f"a field cannot be read, keep its old key in DIANFU_FIELD_KEYS: {error}")
+    except SQLAlchemyError as error:
+        fail(f"the billing database failed; run the command again, it goes on where it stopped: {error}")
+    typer.echo(f"{changed} rows written under the active key")

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.safety import SafetyLine
+
+RULES = Path(__file__).parents[2] / "data" / "safety.yaml"
+
+
+@pytest.fixture(scope="module")
+def line() -> SafetyLine:
+    return SafetyLine.load(RULES)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("我爸刚才换灯泡触电了", "shock"), ("洗澡的时候花洒带电", "shock"), ("孩 子 被 电 到 了 ！", "shock"),
+        ("变压器在冒烟", "fire"), ("插座烧起来了", "fire"), ("表箱里面噼里啪啦打火花", "fire"),
+        ("台风把电线刮断了掉在路上", "wire"), ("挖机把电缆挖断了", "wire"), ("電線桿 电线杆被车撞倒了", "pole"),
+        ("地下室配电房进水了", "flood"), ("触\u200b电了", "shock"),
+    ],
+)  # fmt: skip
+def test_a_danger_is_recognised(line: SafetyLine, text: str, kind: str) -> None:
+    found = line.detect(text)
+    assert found is not None
+    assert found.kind == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我上个月电费多少", "怎么预防触电", "电费贵得我头上冒火", "你们办电工作业证的考试在哪", "", "转人工", "空调开了一夜用几度电",
+        "上次报的漏电处理到哪一步了", "煤气灶打不着", "烧烤店开火做生意用什么电价",
+    ],
+)  # fmt: skip
+def test_what_only_sounds_like_one_is_none(line: SafetyLine, text: str) -> None:
+    assert line.detect(text) is None
+
+
+def test_the_warning_says_what_to_do_whom_to_call_and_what_comes_next(line: SafetyLine) -> None:
+    danger = line.detect("变压器在冒烟")
+    assert danger is not None
+    filed, pending = line.wording(danger, filed=True), line.wording(danger, filed=False)
+    for text in (filed, pending):
+        assert danger.say in text
+        assert "95598" in text
+        assert "119" in text
+    assert "已为您登记紧急工单" in filed
+    assert "已为您登记" not in pending
+
+
+def test_a_danger_of_unknown_kind_has_words_and_a_category_too(line: SafetyLine) -> None:
+    danger = line.general()
+    assert (danger.kind, danger.category) == ("other", "故障报修→紧急→其他险情")
+    assert danger.say
+
+
+def test_an_endless_message_is_searched_quickly(line: SafetyLine) -> None:
+    import time
+
+    for text in ("电" * 20_000, "人" * 20_000, "水线杆" * 6_666):
+        began = time.perf_counter()
+        line.detect(text)
+        assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("kinds:", "sorts:"), ("patterns:", "pattern:"), ("漏电)(怎么", "漏电)(("), ("general:", "all:")]
+)
+def test_a_broken_file_is_refused_at_start(tmp_path: Path, old: str, new: str) -> None:
+    text = RULES.read_text(encoding="utf-8")
+    broken = tmp_path / "safety.yaml"
+    broken.write_text(text.replace(old, new) if old in text else text.replace("倒|断|歪)杆", "倒|断|歪杆"), "utf-8")
+    with pytest.raises(ValueError, match=r"."):
+        SafetyLine.load(broken)
