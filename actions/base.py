@@ -41,11 +41,12 @@ class Reply:
     slots: Mapping[str, Any] = field(default_factory=dict)
 
     def utter(self, dispatcher: CollectingDispatcher) -> None:
-        """Say it."""
+        """Say it; the buttons stand below the last part, where the customer's eye is then."""
         buttons = [{"title": title, "payload": payload} for title, payload in self.buttons]
-        dispatcher.utter_message(response=self.response, buttons=buttons, **self.values)
+        dispatcher.utter_message(response=self.response, buttons=[] if self.cards else buttons, **self.values)
         for card in self.cards:
-            dispatcher.utter_message(json_message=card)
+            last = card is self.cards[-1]
+            dispatcher.utter_message(json_message={**card, "buttons": buttons if last else []})
 
 
 def card(kind: str, text: str, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,14 +129,15 @@ def _engine(url: str, *, read_only: bool) -> Engine:
     options = "-c timezone=UTC -c statement_timeout=10000"
     if read_only:
         options += " -c default_transaction_read_only=on"
-    return create_engine(url, pool_pre_ping=True, connect_args={"options": options, "connect_timeout": 5})
+    return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args={"options": options, "connect_timeout": 5})
 
 
 def _sqlite_engine(url: str, *, read_only: bool) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 10, "check_same_thread": False})
+    # Errors must not carry what was bound: it is what customers wrote.
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 10, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

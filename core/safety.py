@@ -55,8 +55,7 @@ class SafetyLine:
         self.follow_up_pending = rules.follow_up_pending
         self._unless = re.compile("|".join(f"(?:{pattern})" for pattern in rules.unless))
         self._kinds = [
-            (re.compile("|".join(f"(?:{pattern})" for pattern in kind.patterns)), _danger(kind))
-            for kind in rules.kinds
+            (re.compile("|".join(f"(?:{pattern})" for pattern in kind.patterns)), _danger(kind)) for kind in rules.kinds
         ]
         self._general = _danger(rules.general)
 

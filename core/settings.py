@@ -16,7 +16,7 @@ MIN_SECRET = 32
 class CoreSettings(BaseSettings):
     """What every process of the service side needs."""
 
-    model_config = SettingsConfigDict(env_prefix="DIANFU_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DIANFU_", extra="ignore", hide_input_in_errors=True)
 
     env: Literal["production", "development"] = "production"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from core import conversation as log_of
-from core.conversation import MODES, TRANSITIONS, Conversation, ConversationClosed, ConversationNotFound, Draft, WrongMode
+from core.conversation import (
+    MODES,
+    TRANSITIONS,
+    Conversation,
+    ConversationClosed,
+    ConversationNotFound,
+    Draft,
+    WrongMode,
+)
 from core.db import Database
 from core.migrations import upgrade
 
@@ -20,7 +28,8 @@ NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 EXPECTED = {
     ("bot", "ask_person"): "queued", ("queued", "claim"): "human", ("human", "requeue"): "queued",
     ("queued", "leave_queue"): "bot", ("human", "hand_back"): "bot", ("bot", "close"): "closed",
-    ("queued", "close"): "closed", ("human", "close"): "closed", ("bot", "alarm"): "queued", ("closed", "alarm"): "queued",
+    ("queued", "close"): "closed", ("human", "close"): "closed", ("bot", "alarm"): "queued",
+    ("closed", "alarm"): "queued",
 }  # fmt: skip
 
 

@@ -95,7 +95,9 @@ def test_a_subject_that_is_no_customer_number_proves_nothing(sub: str) -> None:
         read_customer(KEY, _customer(customer_no=sub), now=NOW)
 
 
-@pytest.mark.parametrize("claims", [{"exp": "soon"}, {"exp": True}, {"assurance": "2"}, {"assurance": 9}, {"accounts": [1]}])
+@pytest.mark.parametrize(
+    "claims", [{"exp": "soon"}, {"exp": True}, {"assurance": "2"}, {"assurance": 9}, {"accounts": [1]}]
+)
 def test_claims_of_the_wrong_type_prove_nothing(claims: dict[str, Any]) -> None:
     good = {"sub": "C1", "aud": "dianfu-customer", "iat": NOW, "exp": NOW + HOUR, "accounts": [], "assurance": 1}
     assert read_customer(KEY, jwt.encode(good, KEY), now=NOW)

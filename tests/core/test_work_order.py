@@ -17,9 +17,7 @@ NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def orders(
-    request: pytest.FixtureRequest, new_url: Callable[[str, Path], str], tmp_path: Path
-) -> Iterator[Database]:
+def orders(request: pytest.FixtureRequest, new_url: Callable[[str, Path], str], tmp_path: Path) -> Iterator[Database]:
     """A migrated, empty work-order database of each dialect."""
     database = Database(new_url(request.param, tmp_path))
     upgrade("workorder", database)

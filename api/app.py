@@ -1,0 +1,97 @@
+"""Puts the bridge together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+
+from api import deliveries, health, problems, widget
+from api.bus import MemoryBus
+from api.channels import stream, web
+from api.deps import Parts
+from api.dialogue import Dialogue
+from api.guard import Guard
+from api.logs import RequestLog
+from api.metrics import Metrics
+from api.rasa import HttpRasa, Rasa
+from api.reception import Reception
+from api.settings import ApiSettings
+from api.store import Store
+from api.wording import Wording
+from core.clock import Clock, system_clock
+from core.db import Database
+from core.safety import SafetyLine
+
+DRAIN_SECONDS = 8.0
+
+
+def create_app(settings: ApiSettings, *, rasa: Rasa | None = None, clock: Clock = system_clock) -> FastAPI:
+    """Return the bridge as an application; `rasa` and `clock` are replaced by tests."""
+    parts = _parts(settings, rasa or HttpRasa(settings.rasa_url, settings.rasa_token.get_secret_value()), clock)
+    app = FastAPI(
+        title="电小服 bridge", version="1", lifespan=_lifespan,
+        docs_url="/docs" if settings.development else None, redoc_url=None,
+        openapi_url="/openapi.json",
+    )  # fmt: skip
+    app.state.parts = parts
+    problems.install(app, parts.wording)
+    app.add_middleware(Guard)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+        )  # fmt: skip
+    app.add_middleware(RequestLog, metrics=parts.metrics, on_error=partial(_broken, parts.wording))
+    for router in (web.router, stream.router, health.router, widget.router):
+        app.include_router(router)
+    if settings.development:
+        from api import demo  # what helps a visitor to try the product is not even imported in production
+
+        app.include_router(demo.router)
+        app.mount("/demo/static", demo.files)
+    return app
+
+
+def _parts(settings: ApiSettings, rasa: Rasa, clock: Clock) -> Parts:
+    bridge, bus, metrics = Database(settings.bridge_url), MemoryBus(), Metrics()
+    store = Store(bridge)
+    wording = Wording.load(settings.data_dir / "wording.yaml")
+    safety = SafetyLine.load(settings.data_dir / "safety.yaml")
+    dialogue = Dialogue(
+        store=store, rasa=rasa, reception=Reception(safety=safety, wording=wording, metrics=metrics), bus=bus,
+        metrics=metrics, clock=clock, identity_key=settings.identity_key.get_secret_value(),
+        deadline=settings.turn_deadline,
+    )  # fmt: skip
+    return Parts(
+        settings=settings, bridge=bridge, store=store, workorder=Database(settings.workorder_url),
+        billing=Database(settings.billing_url, read_only=True), rasa=rasa, dialogue=dialogue, bus=bus,
+        metrics=metrics, wording=wording, clock=clock,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    loops = [asyncio.create_task(loop(parts)) for loop in (deliveries.deliver, deliveries.sweep)]
+    yield
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+    await parts.dialogue.turns.drain(DRAIN_SECONDS)
+    if isinstance(parts.rasa, HttpRasa):
+        await parts.rasa.close()
+    parts.store.close()
+    for database in (parts.bridge, parts.workorder, parts.billing):
+        database.dispose()
+
+
+def _broken(wording: Wording, request_id: str) -> JSONResponse:
+    return problems.problem(wording, request_id, HTTPStatus.INTERNAL_SERVER_ERROR, "internal")

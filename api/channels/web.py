@@ -1,0 +1,100 @@
+"""The web channel: sessions, messages, history and the stream, for the widget and for any other client."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from sqlalchemy.orm import Session
+
+from api.deps import ConversationDep, Parts, PartsDep, bearer
+from api.dialogue import Inbound
+from api.problems import BadMessage
+from api.schemas import MAX_TEXT, After, Answer, History, MessageRequest, MessageView, SessionAnswer, SessionRequest
+from api.turns import Outcome
+from core import conversation as log_of
+from core.identity import CustomerClaim, issue_session, read_customer
+from core.text import clean
+
+router = APIRouter(prefix="/v1", tags=["web"])
+
+
+@router.post("/sessions", status_code=HTTPStatus.CREATED)
+async def open_session(request: Request, body: SessionRequest, parts: PartsDep) -> SessionAnswer:
+    """Open a conversation; with a customer token it is that customer's, without one it is anonymous."""
+    settings, now = parts.settings, parts.clock()
+    token = bearer(request)
+    key = settings.customer_token_key.get_secret_value()
+    claim = read_customer(key, token, now=now) if token else CustomerClaim("", (), 0)
+    conversation_id = await _open(parts, body.channel, claim)
+    lifetime = timedelta(hours=settings.session_hours)
+    return SessionAnswer(
+        conversation_id=conversation_id,
+        token=issue_session(
+            settings.session_key.get_secret_value(),
+            conversation_id=conversation_id,
+            now=now,
+            lifetime=lifetime,
+        ),
+        mode="bot",
+        expires_at=now + lifetime,
+    )
+
+
+@router.post("/messages")
+async def send_message(body: MessageRequest, conversation_id: ConversationDep, parts: PartsDep) -> Answer:
+    """Take a customer's message and return the replies to it; the same `client_id` again returns the same replies."""
+    inbound = Inbound(f"{conversation_id}:{body.client_id}", _text(body), body.button_id)
+    return _answer(await parts.dialogue.customer_says(conversation_id, inbound))
+
+
+@router.get("/messages")
+async def history(conversation_id: ConversationDep, parts: PartsDep, after: After = 0) -> History:
+    """Return the messages of all sides whose sequence number is above `after`."""
+    return await read_history(parts, conversation_id, after)
+
+
+async def read_history(parts: Parts, conversation_id: str, after: int) -> History:
+    """Return the log after `after`, with the mode of the conversation."""
+
+    def work(session: Session) -> History:
+        conversation = log_of.find_conversation(session, conversation_id)
+        messages = [MessageView.of(row) for row in log_of.messages_after(session, conversation_id, after)]
+        last = messages[-1].seq if messages else after
+        return History(messages=messages, mode=conversation.mode, last_seq=last)
+
+    return await parts.store.read(work)
+
+
+async def _open(parts: Parts, channel: str, claim: CustomerClaim) -> str:
+    def work(session: Session) -> str:
+        return log_of.open_conversation(
+            session, channel=channel, customer_no=claim.customer_no or None, accounts=list(claim.accounts),
+            assurance=claim.assurance, now=parts.clock(),
+        ).id  # fmt: skip
+
+    return await parts.store.write(work)
+
+
+def _text(body: MessageRequest) -> str:
+    """Return the text to log.
+
+    Raises:
+        BadMessage: if it is empty or too long, or comes together with a button.
+    """
+    if (body.text is None) == (body.button_id is None):
+        raise BadMessage("invalid")
+    if body.text is None:
+        return ""
+    if len(body.text) > MAX_TEXT:
+        raise BadMessage("too_long")
+    text = clean(body.text)
+    if not text:
+        raise BadMessage("empty")
+    return text
+
+
+def _answer(outcome: Outcome) -> Answer:
+    messages = [MessageView.of(message) for message in outcome.messages]
+    return Answer(messages=messages, mode=outcome.mode, accepted_seq=outcome.seq, pending=outcome.pending)

@@ -1,0 +1,76 @@
+"""What the routes share: the parts of the running bridge, and who calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
+
+from api.bus import MemoryBus
+from api.dialogue import Dialogue
+from api.metrics import Metrics
+from api.rasa import Rasa
+from api.settings import ApiSettings
+from api.store import Store
+from api.wording import Wording
+from core.clock import Clock
+from core.db import Database
+from core.identity import BadToken, read_session
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that `create_app` puts together."""
+
+    settings: ApiSettings
+    bridge: Database
+    store: Store  # of the bridge database
+    workorder: Database
+    billing: Database
+    rasa: Rasa
+    dialogue: Dialogue
+    bus: MemoryBus
+    metrics: Metrics
+    wording: Wording
+    clock: Clock
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """Return the parts of the application that serves this request or socket."""
+    parts: Parts = connection.app.state.parts
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]
+
+
+def bearer(connection: HTTPConnection) -> str | None:
+    """Return the bearer token of the Authorization header, if there is one.
+
+    Raises:
+        BadToken: if there is a header of another form.
+    """
+    header = connection.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise BadToken("the Authorization header is no bearer token")
+    return token.strip()
+
+
+def conversation_of(connection: HTTPConnection, parts: PartsDep) -> str:
+    """Return the id of the conversation whose session token the caller shows.
+
+    Raises:
+        BadToken: if it shows none that is valid.
+    """
+    token = bearer(connection)
+    if token is None:
+        raise BadToken("no token")
+    return read_session(parts.settings.session_key.get_secret_value(), token, now=parts.clock())
+
+
+ConversationDep = Annotated[str, Depends(conversation_of)]

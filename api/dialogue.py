@@ -1,0 +1,209 @@
+"""A message's way: log it, look for danger, let the right one answer, log the answer (DESIGN section 3).
+
+Two short transactions, never one across the call to Rasa: the message is in the log before anybody is asked, and
+the answer is in the log before it is sent. What the bridge answers itself is done with the first one. A turn that was
+cut off between the two stays `open` and is taken up again by `Turns.sweep`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, StatementError
+from sqlalchemy.orm import Session
+
+from api.bus import MemoryBus
+from api.metrics import Metrics
+from api.rasa import BotTurn, Rasa, RasaFailed
+from api.reception import SAY, Reception
+from api.store import Store
+from api.turns import Outcome, Question, Turns
+from core import conversation as log_of
+from core.clock import Clock
+from core.conversation import Conversation, Draft, Message
+from core.identity import Identity, issue_identity
+from core.safety import Danger
+from core.text import typed
+
+log = structlog.get_logger("api.dialogue")
+
+MAX_TO_RASA = 1000  # characters: nobody states a wish in more, and the model's cost grows with the length
+RASA_SHARE = 0.85  # of the deadline; the rest is for logging an apology in time
+DANGER_PATIENCE = 2.0  # seconds that a warning waits for the log
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """What a channel received: `external_id` is unique in the channel; text or the id of a pressed button."""
+
+    external_id: str
+    text: str = ""
+    button_id: str | None = None
+
+
+class Dialogue:
+    """Takes customers' messages of all channels and has them answered."""
+
+    def __init__(
+        self, *, store: Store, rasa: Rasa, reception: Reception, bus: MemoryBus, metrics: Metrics, clock: Clock,
+        identity_key: str, deadline: float,
+    ) -> None:  # fmt: skip
+        self._store, self._rasa, self._reception = store, rasa, reception
+        self._bus, self._metrics, self._clock = bus, metrics, clock
+        self._identity_key, self._deadline = identity_key, deadline
+        self.turns = Turns(store, self._turn)
+
+    async def customer_says(self, conversation_id: str, inbound: Inbound) -> Outcome:
+        """Record what the customer said and return the answer, or what there is of it when the deadline is over.
+
+        Raises:
+            ConversationNotFound, ConversationClosed, ButtonNotFound: as `core.conversation` says.
+            SQLAlchemyError, TimeoutError: if the log cannot be written; a danger is answered all the same.
+        """
+        until = asyncio.get_running_loop().time() + self._deadline
+        danger = None if inbound.button_id else self._reception.danger_in(inbound.text)
+        receiving = asyncio.ensure_future(
+            self._store.write(lambda session: self._receive(session, conversation_id, inbound, danger))
+        )
+        try:
+            async with asyncio.timeout(DANGER_PATIENCE if danger else self._deadline):
+                question, outcome = await asyncio.shield(receiving)
+        except (SQLAlchemyError, TimeoutError) as error:
+            receiving.add_done_callback(lambda late: late.cancelled() or late.exception())
+            if danger is None:
+                raise
+            log.error("danger_without_log", kind=danger.kind, error=type(error).__name__)
+            return Outcome((self._reception.warning(danger, now=self._clock()),), "bot", None)
+        self._bus.publish(conversation_id)
+        return outcome or await self._wait(question, until)
+
+    async def _wait(self, question: Question, until: float) -> Outcome:
+        future = self.turns.start(question)
+        await asyncio.wait({future}, timeout=max(0.0, until - asyncio.get_running_loop().time()))
+        if future.done() and (outcome := future.result()):
+            return outcome
+        return await self._store.read(lambda session: _recorded(session, question))
+
+    # -- the first transaction
+
+    def _receive(
+        self, session: Session, conversation_id: str, inbound: Inbound, danger: Danger | None
+    ) -> tuple[Question, Outcome | None]:
+        """Log the message once; return it, and the outcome if there is one already."""
+        now = self._clock()
+        conversation = log_of.find_conversation(session, conversation_id, lock=True)
+        text, payload = inbound.text, None
+        if inbound.button_id:
+            button = log_of.find_button(session, conversation, inbound.button_id)
+            text, payload = button.title, button.payload
+        message, is_new = log_of.record_customer(
+            session, conversation, external_id=inbound.external_id, text=text, payload=payload, now=now,
+            urgent=danger is not None,
+        )  # fmt: skip
+        if not is_new:
+            question = Question(conversation, message)
+            return question, None if message.turn == "open" else _recorded(session, question)
+        if danger:
+            drafts = self._reception.raise_alarm(session, conversation, message, danger, now=now)
+        elif (own := self._reception.answer(session, conversation, message, now=now)) is not None:
+            drafts = own
+        else:
+            first = log_of.open_turns(session, conversation_id)[0]
+            return Question(conversation, message, next_in_line=first.seq == message.seq), None
+        return Question(conversation, message), self._close(session, conversation, message, drafts)
+
+    # -- the turn
+
+    async def _turn(self, question: Question) -> Outcome:
+        """Ask Rasa and log the answer; whatever goes wrong on the way becomes an apology, so that no turn repeats."""
+        with self._metrics.turn_seconds.time():
+            answer = await self._ask(question)
+            try:
+                outcome = await self._store.write(lambda session: self._finish(session, question, answer))
+            except (OperationalError, InterfaceError):
+                raise  # the database is away: the turn stays open and is taken up again
+            except (StatementError, ValueError) as error:
+                log.error("answer_not_storable", conversation=question.key[0], error=type(error).__name__)
+                sorry = BotTurn((self._reception.apology(question.message),))
+                outcome = await self._store.write(lambda session: self._finish(session, question, sorry))
+        self._bus.publish(question.conversation.id)
+        return outcome
+
+    async def _ask(self, question: Question) -> BotTurn:
+        conversation, message = question.conversation, question.message
+        if conversation.mode != "bot":
+            return BotTurn(())  # a person took over before this turn could begin
+        self._bus.publish(conversation.id, {"kind": "typing", "author": "bot", "on": True})
+        try:
+            with self._metrics.rasa_seconds.time():
+                turn = await self._put_to_rasa(conversation, message)
+            self._metrics.turns.labels("answered").inc()
+            return turn
+        except RasaFailed as error:
+            log.warning("rasa_failed", conversation=conversation.id, seq=message.seq, error=str(error))
+        except Exception as error:
+            log.error("turn_broken", conversation=conversation.id, seq=message.seq, exc_info=error)
+        finally:
+            self._bus.publish(conversation.id, {"kind": "typing", "author": "bot", "on": False})
+        self._metrics.turns.labels("failed").inc()
+        return BotTurn((self._reception.apology(message),))
+
+    async def _put_to_rasa(self, conversation: Conversation, message: Message) -> BotTurn:
+        text, is_payload = message.text, False
+        if message.payload and message.payload.startswith(SAY):
+            text = message.payload.removeprefix(SAY)
+        elif message.payload:
+            text, is_payload = message.payload, True
+        return await self._rasa.turn(
+            sender=conversation.sender, text=text if is_payload else typed(text)[:MAX_TO_RASA], payload=is_payload,
+            metadata=self._metadata(conversation, message), within=self._deadline * RASA_SHARE,
+        )  # fmt: skip
+
+    def _metadata(self, conversation: Conversation, message: Message) -> dict[str, Any]:
+        identity = Identity(
+            conversation_id=conversation.id, customer_no=conversation.customer_no,
+            accounts=tuple(conversation.accounts), assurance=conversation.assurance, channel=conversation.channel,
+        )  # fmt: skip
+        return {
+            "identity": issue_identity(self._identity_key, identity, now=self._clock()),
+            "asked_at": message.at.isoformat(),
+            "channel": conversation.channel,
+        }
+
+    # -- the second transaction
+
+    def _finish(self, session: Session, question: Question, answer: BotTurn) -> Outcome:
+        now = self._clock()
+        conversation = log_of.find_conversation(session, question.conversation.id, lock=True)
+        message = session.get_one(Message, question.key)
+        if message.turn != "open":
+            return _recorded(session, question)
+        message.understood = answer.understood
+        drafts: list[Draft] = []
+        if conversation.mode == question.conversation.mode:
+            drafts += answer.drafts  # else a person took over, or the conversation ended, while the bot was thinking
+        if answer.handoff == "danger":
+            drafts = self._reception.raise_alarm(session, conversation, message, None, now=now) + drafts
+        elif answer.handoff:
+            drafts += self._reception.queue(session, conversation, answer.handoff, now=now)
+        return self._close(session, conversation, message, drafts)
+
+    def _close(self, session: Session, conversation: Conversation, message: Message, drafts: list[Draft]) -> Outcome:
+        """Log the replies and close the turn."""
+        message.turn = "done"
+        replies = [
+            log_of.record_reply(session, conversation, draft, now=self._clock(), in_reply_to=message.seq)
+            for draft in drafts
+        ]
+        return Outcome(tuple(replies), conversation.mode, message.seq)
+
+
+def _recorded(session: Session, question: Question) -> Outcome:
+    """Return what the log holds of the answer."""
+    conversation = log_of.find_conversation(session, question.key[0])
+    message = session.get_one(Message, question.key)
+    replies = tuple(log_of.replies_to(session, message))
+    return Outcome(replies, conversation.mode, message.seq, pending=message.turn == "open")

@@ -1,0 +1,99 @@
+"""Errors as problem documents (RFC 9457): Chinese `detail` for customers, English `title` for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from api.wording import Wording
+from core.conversation import ButtonNotFound, ConversationClosed, ConversationNotFound
+from core.identity import BadToken
+
+log = structlog.get_logger("api")
+
+# error class -> (status, what the wording file calls it)
+KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
+    BadToken: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    ConversationNotFound: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    ConversationClosed: (HTTPStatus.CONFLICT, "closed"),
+    ButtonNotFound: (HTTPStatus.NOT_FOUND, "unknown_button"),
+}
+
+
+HTTP_CODES = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_long"}
+MAX_ERRORS = 10
+
+
+class BadMessage(Exception):
+    """A message that cannot be taken: `reason` is a key of the wording's problems."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+# error class -> the database does not answer, or not in time
+AWAY: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
+
+
+def problem(
+    wording: Wording, request_id: str | None, status: HTTPStatus, code: str, headers: Mapping[str, str] | None = None,
+    **more: object,
+) -> JSONResponse:  # fmt: skip
+    """Return a problem document; `code` is a key of the wording's problems."""
+    body = {
+        "type": "about:blank", "title": status.phrase, "status": int(status), "detail": wording.problems[code],
+        "code": code, "request_id": request_id, **more,
+    }  # fmt: skip
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI, wording: Wording) -> None:
+    """Answer every expected error of the application with a problem document."""
+
+    def answer(request: Request, status: HTTPStatus, code: str, **more: Any) -> JSONResponse:
+        return problem(wording, request.scope.get("request_id"), status, code, **more)
+
+    async def known(request: Request, error: Exception) -> JSONResponse:
+        status, code = KNOWN[type(error)]
+        headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+        return answer(request, status, code, headers=headers)
+
+    async def bad_message(request: Request, error: Exception) -> JSONResponse:
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    async def malformed(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        where = [{"at": [_printable(step) for step in one["loc"]], "what": one["msg"]} for one in error.errors()]
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", errors=where[:MAX_ERRORS])
+
+    async def database_away(request: Request, error: Exception) -> JSONResponse:
+        log.error("database_unavailable", error=type(error).__name__)
+        return answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", headers={"Retry-After": "2"})
+
+    async def http_error(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        status = HTTPStatus(error.status_code)
+        return answer(request, status, HTTP_CODES.get(status, "invalid"), headers=error.headers)
+
+    for kind in KNOWN:
+        app.add_exception_handler(kind, known)
+    for kind in AWAY:
+        app.add_exception_handler(kind, database_away)
+    app.add_exception_handler(BadMessage, bad_message)
+    app.add_exception_handler(RequestValidationError, malformed)
+    app.add_exception_handler(HTTPException, http_error)
+
+
+def _printable(step: object) -> str:
+    """Return a step of a path into the request; a name that the caller made up may be long, or no text at all."""
+    return str(step)[:60].encode("utf-8", "replace").decode()

@@ -1,0 +1,94 @@
+"""The JSON of the public interface."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from core.clock import SHANGHAI
+from core.conversation import Message
+
+MAX_TEXT = 20_000
+
+ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+ButtonId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+After = Annotated[int, Query(ge=0, le=2**31 - 1, description="a sequence number")]  # what the column holds
+
+
+class SessionRequest(BaseModel):
+    """The opening of a conversation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: Literal["web"] = "web"
+
+
+class SessionAnswer(BaseModel):
+    """A new conversation: `token` goes with every further call, until `expires_at`."""
+
+    conversation_id: str
+    token: str
+    mode: str
+    expires_at: datetime
+
+
+class MessageRequest(BaseModel):
+    """A customer's message, either typed or by a button; `client_id` makes sending it again harmless."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    client_id: ClientId
+    text: str | None = None
+    button_id: ButtonId | None = None
+
+
+class ButtonView(BaseModel):
+    """A button under a message."""
+
+    id: str
+    title: str
+
+
+class MessageView(BaseModel):
+    """One message of the log."""
+
+    seq: int
+    author: Literal["customer", "bot", "agent", "system"]
+    type: str
+    text: str
+    buttons: list[ButtonView] = []
+    card: dict[str, Any] | None = None
+    client_id: str | None = None
+    at: datetime
+
+    @classmethod
+    def of(cls, message: Message) -> MessageView:
+        """Return what the customer may see of a row of the log."""
+        client_id = message.external_id.partition(":")[2] if message.external_id else None
+        return cls.model_validate(
+            {
+                "seq": message.seq, "author": message.author, "type": message.type, "text": message.text,
+                "buttons": message.buttons or [], "card": message.card, "client_id": client_id,
+                "at": message.at.astimezone(SHANGHAI),
+            }
+        )  # fmt: skip
+
+
+class Answer(BaseModel):
+    """The replies to a message; `pending` tells that more will come over the stream or with the same `client_id`."""
+
+    messages: list[MessageView]
+    mode: str
+    accepted_seq: int | None = Field(description="the sequence number of the customer's own message")
+    pending: bool = False
+
+
+class History(BaseModel):
+    """The log after a sequence number, at most 500 messages at a time."""
+
+    messages: list[MessageView]
+    mode: str
+    last_seq: int

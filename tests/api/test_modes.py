@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from bridge_kit import Bridge, Customer, customer_token
+from sqlalchemy import select
+
+from api.deliveries import deliver_due
+from api.rasa import BotTurn
+from core import conversation as log_of
+from core.conversation import Conversation, Draft
+from core.outbox import OutboxItem
+from core.work_order import WorkOrder
+
+DANGER = "电线掉在地上了还冒火花"
+WAYS = {
+    "bot": (), "queued": ("ask_person",), "human": ("ask_person", "claim"), "closed": ("close",),
+}  # fmt: skip
+
+
+def _conversation(bridge: Bridge, customer: Customer) -> Conversation:
+    with bridge.parts.bridge.reading() as session:
+        return log_of.find_conversation(session, customer.conversation_id)
+
+
+def _change(bridge: Bridge, customer: Customer, *causes: str) -> None:
+    with bridge.parts.bridge.transaction() as session:
+        conversation = log_of.find_conversation(session, customer.conversation_id, lock=True)
+        for cause in causes:
+            log_of.change_mode(session, conversation, cause, now=bridge.clock())
+
+
+def _orders(bridge: Bridge, customer: Customer) -> list[OutboxItem]:
+    with bridge.parts.bridge.reading() as session:
+        query = select(OutboxItem).where(OutboxItem.key.startswith(customer.conversation_id))
+        return list(session.scalars(query))
+
+
+@pytest.mark.parametrize("mode", WAYS)
+async def test_a_danger_is_answered_at_once_in_every_mode(bridge: Bridge, mode: str) -> None:
+    customer = await bridge.customer(customer_token())
+    _change(bridge, customer, *WAYS[mode])
+    answer = await customer.say(DANGER)
+    [warning] = answer["messages"]
+    assert (warning["type"], warning["author"]) == ("safety", "system")
+    assert "119" in warning["text"]
+    found = _conversation(bridge, customer)
+    assert (found.mode, found.priority) == ("human" if mode == "human" else "queued", log_of.PRIORITY_DANGER)
+    [order] = _orders(bridge, customer)
+    assert order.payload == {
+        "category": "故障报修→紧急→起火冒烟", "kind": "fire", "description": DANGER, "account_no": "4201234567890",
+    }  # fmt: skip
+    assert bridge.rasa.asked == []
+
+
+async def test_a_danger_told_twice_with_one_id_is_one_order(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    first = await customer.say(DANGER, "same")
+    assert await customer.say(DANGER, "same") == first
+    assert len(_orders(bridge, customer)) == 1
+
+
+async def test_a_danger_does_not_wait_for_the_question_before_it(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    bridge.rasa.gate = asyncio.Event()
+    asking = asyncio.create_task(customer.say("我上个月电费多少"))
+    while not bridge.rasa.asked:
+        await asyncio.sleep(0.01)
+    assert (await customer.say(DANGER))["messages"][0]["type"] == "safety"
+    bridge.rasa.gate.set()
+    late = await asking
+    assert (late["messages"], late["mode"]) == ([], "queued")
+
+
+async def test_a_danger_that_only_the_model_understands_raises_the_same_alarm(bridge: Bridge) -> None:
+    bridge.rasa.answer = lambda _: BotTurn((), {"intent": "report_danger"}, handoff="danger")
+    customer = await bridge.customer(customer_token(accounts=("1", "2")))
+    answer = await customer.say("墙里面噼噼啪啪的我有点怕")
+    [warning] = answer["messages"]
+    assert (warning["type"], answer["mode"]) == ("safety", "queued")
+    assert "离开电线" in warning["text"]
+    assert "已为您登记紧急工单" in warning["text"]
+    found = _conversation(bridge, customer)
+    assert (found.priority, found.mode_reason) == (log_of.PRIORITY_DANGER, "danger")
+    [order] = _orders(bridge, customer)
+    assert (order.payload["kind"], order.payload["category"]) == ("other", "故障报修→紧急→其他险情")
+    assert order.payload["account_no"] is None
+    assert bridge.figure("dianfu_danger_total", kind="other") == 1
+    assert deliver_due(bridge.parts) >= 1
+    with bridge.parts.workorder.reading() as session:
+        query = select(WorkOrder).where(WorkOrder.cause == f"{customer.conversation_id}:1")
+        assert session.scalars(query).one().priority == "urgent"
+
+
+async def test_a_danger_understood_late_raises_the_alarm_although_a_person_has_taken_over(bridge: Bridge) -> None:
+    bridge.rasa.answer = lambda _: BotTurn((Draft("bot", "别碰"),), handoff="danger")
+    bridge.rasa.gate = asyncio.Event()
+    customer = await bridge.customer()
+    asking = asyncio.create_task(customer.say("墙里面噼噼啪啪的我有点怕"))
+    while not bridge.rasa.asked:
+        await asyncio.sleep(0.01)
+    _change(bridge, customer, "ask_person", "claim")
+    bridge.rasa.gate.set()
+    answer = await asking
+    assert ([one["type"] for one in answer["messages"]], answer["mode"]) == (["safety"], "human")
+    assert len(_orders(bridge, customer)) == 1
+
+
+@pytest.mark.parametrize("words", ["转人工", " 转人工！", "人工。", "０", "真人客服", "转\u200b人工", "我要人工？"])
+async def test_the_plain_words_for_a_person_need_no_model(bridge: Bridge, words: str) -> None:
+    customer = await bridge.customer()
+    answer = await customer.say(words)
+    [notice] = answer["messages"]
+    assert (answer["mode"], notice["type"], notice["text"]) == ("queued", "notice", bridge.parts.wording.queued)
+    assert "95598" in notice["text"]
+    assert bridge.rasa.asked == []
+    assert bridge.figure("dianfu_handoffs_total", reason="asked") == 1
+
+
+async def test_a_person_can_be_had_while_rasa_hangs(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    bridge.rasa.gate = asyncio.Event()
+    asking = asyncio.create_task(customer.say("我上个月电费多少"))
+    while not bridge.rasa.asked:
+        await asyncio.sleep(0.01)
+    assert (await customer.say("转人工"))["mode"] == "queued"
+    bridge.rasa.gate.set()
+    assert (await asking)["messages"] == []
+
+
+async def test_rasa_may_hand_over_and_its_words_come_first(bridge: Bridge) -> None:
+    bridge.rasa.answer = lambda _: BotTurn((Draft("bot", "这个我办不了"),), handoff="asked")
+    answer = await (await bridge.customer()).say("你们这电表我看是有问题")
+    assert [one["text"] for one in answer["messages"]] == ["这个我办不了", bridge.parts.wording.queued]
+    assert answer["mode"] == "queued"
+
+
+async def test_the_button_of_the_apology_hands_over(bridge: Bridge) -> None:
+    bridge.rasa.answer = lambda _: 1 / 0  # type: ignore[assignment, return-value]
+    customer = await bridge.customer()
+    _, handoff = (await customer.say("电费"))["messages"][0]["buttons"]
+    assert (await customer.press(handoff["id"]))["mode"] == "queued"
+
+
+async def test_in_the_queue_messages_are_kept_noted_and_not_put_to_rasa(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    await customer.say("转人工")
+    answer = await customer.say("我的电表转得太快")
+    assert [one["text"] for one in answer["messages"]] == [bridge.parts.wording.queued_note]
+    assert bridge.rows(customer.conversation_id)[2].text == "我的电表转得太快"
+    assert bridge.rasa.asked == []
+
+
+async def test_the_queue_can_be_left_and_the_bot_answers_again(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    [leave] = (await customer.say("转人工"))["messages"][0]["buttons"]
+    left = await customer.press(leave["id"])
+    assert (left["mode"], left["messages"][0]["text"]) == ("bot", bridge.parts.wording.left_queue)
+    assert (await customer.say("电费"))["messages"][0]["author"] == "bot"
+    assert len((await customer.press(leave["id"]))["messages"]) == 1  # pressed again, it is no silence
+
+
+async def test_who_leaves_the_queue_after_a_danger_is_no_longer_at_its_head(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    [leave] = (await customer.say("转人工"))["messages"][0]["buttons"]
+    await customer.say(DANGER)
+    note = (await customer.say("在中山大道"))["messages"][0]
+    assert (note["text"], note["buttons"]) == (bridge.parts.wording.queued_danger_note, [])
+    await customer.press(leave["id"])
+    assert _conversation(bridge, customer).priority == log_of.PRIORITY_NORMAL
+
+
+async def test_while_a_person_has_the_conversation_nobody_else_speaks(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    [leave] = (await customer.say("转人工"))["messages"][0]["buttons"]
+    _change(bridge, customer, "claim")
+    for answer in (await customer.say("您好"), await customer.say("转人工"), await customer.press(leave["id"])):
+        assert (answer["messages"], answer["mode"], answer["pending"]) == ([], "human", False)
+    assert bridge.rasa.asked == []
+
+
+async def test_an_answer_is_dropped_when_a_person_took_over_meanwhile(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    bridge.rasa.gate = asyncio.Event()
+    asking = asyncio.create_task(customer.say("我上个月电费多少"))
+    while not bridge.rasa.asked:
+        await asyncio.sleep(0.01)
+    _change(bridge, customer, "ask_person", "claim")
+    bridge.rasa.gate.set()
+    assert (await asking)["messages"] == []
+    assert [row.turn for row in bridge.rows(customer.conversation_id)] == ["done"]
+
+
+async def test_a_closed_conversation_takes_no_more_but_still_shows_itself(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    first = await customer.say("在吗", "a")
+    _change(bridge, customer, "close")
+    answer = await customer.post(client_id="b", text="还在吗")
+    assert (answer.status_code, answer.json()["code"]) == (409, "closed")
+    assert (await customer.say("在吗", "a"))["messages"] == first["messages"]
+    assert (await customer.history())["mode"] == "closed"
+
+
+@pytest.mark.parametrize("shape", ["unless", "figure"])
+async def test_a_question_about_safety_is_no_alarm(bridge: Bridge, shape: str) -> None:
+    said: dict[str, Any] = {"unless": "怎么预防触电", "figure": "这电费看得我头上冒火"}
+    customer = await bridge.customer()
+    assert (await customer.say(said[shape]))["mode"] == "bot"
+    assert _orders(bridge, customer) == []
