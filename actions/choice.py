@@ -28,8 +28,9 @@ def by_words(views: Sequence[AccountView], question: Question, labels: Labels) -
 
 
 def _title(view: AccountView, labels: Labels) -> str:
+    address = re.sub(labels.address_noise, "", view.masked_address)
     return labels.account_button.format(
-        address=view.masked_address, class_name=labels.user_class[view.user_class], tail=view.account_no[-4:]
+        address=address, class_name=labels.user_class[view.user_class], tail=view.account_no[-4:]
     )
 
 

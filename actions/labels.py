@@ -75,6 +75,7 @@ class Labels(BaseModel):
     payment_status: dict[str, str]
     user_class: dict[str, str]
     account_button: str
+    address_noise: str
     ordinals: list[list[str]]
     not_after_ordinal: str
     class_words: dict[str, list[str]]

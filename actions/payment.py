@@ -152,6 +152,9 @@ def _days(question: Question, span: Span | None) -> tuple[date, date]:
 
 
 def _response(balance: Balance) -> str:
+    if balance.owed and balance.late_fee:
+        return "utter_balance_owed_late"
     if balance.owed:
-        return "utter_balance_owed_late" if balance.late_fee else "utter_balance_owed"
+        overdue = balance.prepaid or any(one.overdue_days > 0 for one in balance.unpaid)
+        return "utter_balance_owed" if overdue else "utter_balance_due"
     return "utter_balance_prepaid" if balance.prepaid else "utter_balance_clear"

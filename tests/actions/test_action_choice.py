@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from actions import choice
 from actions_desk import Desk, Said, day, period
 
 from core.account import address_context
@@ -116,3 +117,12 @@ def test_bound_accounts_are_listed_with_their_numbers(desk: Desk, three: tuple[s
     assert said.text == f"您绑定了3个户号：{'、'.join(three)}。"
     assert [row["class"] for row in said.card["rows"]] == ["居民", "居民", "商业"]
     assert all("**" in row["address"] for row in said.card["rows"])
+
+
+def test_a_button_names_the_place_and_leaves_out_what_is_hidden_anyway(desk: Desk) -> None:
+    labels = desk.services.labels
+    view = choice.AccountView(
+        "4201234567", "420***4567", "武汉市汉阳区琴台路**号知音苑**栋**单元**室", "王*", "residential"
+    )
+    [(title, _payload)] = choice.buttons([view], labels)
+    assert title == "汉阳区琴台路知音苑（居民，尾号4567）"

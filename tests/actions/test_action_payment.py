@@ -49,12 +49,12 @@ def owing(desk: Desk, directory: Path, *months: str) -> tuple[Desk, str]:
     return desk.changed(directory, *statements), account
 
 
-def test_a_bill_not_yet_due_is_owed_without_a_late_fee(desk: Desk, tmp_path: Path) -> None:
+def test_a_bill_not_yet_due_is_called_due_and_not_owed(desk: Desk, tmp_path: Path) -> None:
     other, account = owing(desk, tmp_path, "2026-10-01")
     said = other.ask(BALANCE, account)
     owed = desk.billed(account, "2026-10-01", "2026-10-01")
-    assert said.response == "utter_balance_owed"
-    assert said.text.startswith(f"您现在欠费{owed:.2f}元（2026年10月），没有违约金，请最晚11月25日缴清")
+    assert said.response == "utter_balance_due"
+    assert said.text.startswith(f"您有{owed:.2f}元电费待缴（2026年10月），请最晚11月25日缴清，没有逾期")
     assert Decimal(said.card["owed"]) == owed
     assert Decimal(said.card["balance"]) == -owed
     assert said.card["late_fee"] == "0.00"

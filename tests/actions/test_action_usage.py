@@ -46,8 +46,7 @@ def test_of_an_account_opened_this_month_the_current_month_is_told(desk: Desk, t
         tmp_path,
         ("update accounts set opened_on = '2026-11-10' where account_no = ?", account),
         (
-            "delete from daily_readings where day < '2026-11-09' and meter_id in"
-            f" (select id from meters where {mine})",
+            f"delete from daily_readings where day < '2026-11-09' and meter_id in (select id from meters where {mine})",
             account,
         ),
     )

@@ -71,7 +71,8 @@ def test_no_chinese_stands_in_the_code_of_actions(file: Path) -> None:
 
 def test_answers_begin_with_the_answer_and_end_with_the_age_of_the_data(desk: Desk) -> None:
     for response in (
-        "utter_bill_month", "utter_bill_months", "utter_usage", "utter_balance_owed", "utter_balance_owed_late",
+        "utter_bill_month", "utter_bill_months", "utter_usage", "utter_balance_owed", "utter_balance_due",
+        "utter_balance_owed_late",
         "utter_balance_clear", "utter_balance_prepaid", "utter_payments", "utter_payments_failed",
     ):  # fmt: skip
         text = desk.templates[response][0]["text"]
