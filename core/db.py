@@ -129,7 +129,8 @@ def _engine(url: str, *, read_only: bool) -> Engine:
     options = "-c timezone=UTC -c statement_timeout=10000"
     if read_only:
         options += " -c default_transaction_read_only=on"
-    return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args={"options": options, "connect_timeout": 5})
+    arguments = {"options": options, "connect_timeout": 5}
+    return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=arguments)
 
 
 def _sqlite_engine(url: str, *, read_only: bool) -> Engine:

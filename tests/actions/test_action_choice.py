@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from actions import choice
 from actions_desk import Desk, Said, day, period
 
+from actions import choice
 from core.account import address_context
 
 BILL, USAGE, INFORM = "action_query_bill", "action_query_usage", "action_inform"
