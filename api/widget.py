@@ -18,6 +18,7 @@ SCRIPTS = (
     "session.js",
     "outbox.js",
     "link.js",
+    "marks.js",
     "chat.js",
     "icons.js",
     "text.js",

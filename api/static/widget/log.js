@@ -1,0 +1,125 @@
+/* The record of the conversation: what is shown of it, and where it stands while it grows. */
+const NEAR_END = 48;
+const SAME_BREATH_MS = 180000;
+
+/* Messages of one author in a row share one name and one time. */
+function together(a, b) {
+  if (!a || !b || a.author !== b.author || a.author === "system") return false;
+  return Math.abs(new Date(b.at) - new Date(a.at)) < SAME_BREATH_MS;
+}
+
+/* Follows the end while the reader is there. A bot's answer is shown from the question on, because a bill may be
+   taller than the window; whoever has scrolled up to read is left in peace. */
+function useFollowing(rows, waiting, typing) {
+  const box = useRef(null);
+  const mark = useRef({ following: true, placed: 0 });
+  const [missed, setMissed] = useState(false);
+  const place = () => {
+    const log = box.current;
+    const questions = log.querySelectorAll(".message.customer");
+    const question = questions[questions.length - 1];
+    const answered = rows.length && rows[rows.length - 1].author === "bot";
+    const end = log.scrollHeight - log.clientHeight;
+    log.scrollTop = question && answered ? Math.min(end, question.offsetTop - 12) : end;
+    mark.current.placed = log.scrollTop;
+  };
+  const onscroll = () => {
+    const log = box.current;
+    if (Math.abs(log.scrollTop - mark.current.placed) < 2) return;
+    mark.current.following = log.scrollHeight - log.clientHeight - log.scrollTop < NEAR_END;
+    if (mark.current.following) setMissed(false);
+  };
+  const toEnd = () => {
+    mark.current.following = true;
+    setMissed(false);
+    box.current.scrollTop = box.current.scrollHeight;
+    mark.current.placed = box.current.scrollTop;
+  };
+  useLayoutEffect(() => {
+    if (mark.current.following || waiting.length > mark.current.waiting) {
+      mark.current.following = true;
+      place();
+    } else if (rows.length > mark.current.rows) setMissed(true);
+    mark.current.rows = rows.length;
+    mark.current.waiting = waiting.length;
+  }, [rows.length, waiting.length, typing]);
+  useLayoutEffect(() => {
+    const watcher = new ResizeObserver(() => mark.current.following && mark.current.again());
+    watcher.observe(box.current);
+    watcher.observe(box.current.firstElementChild);
+    return () => watcher.disconnect();
+  }, []);
+  mark.current.again = place;
+  return { box, missed, onscroll, toEnd };
+}
+
+const IDEAS = ["查询本月电费", "最近用了多少电", "我家停电了", "电价是怎么算的"];
+
+const Welcome = ({ chat }) => html`
+  <div class="welcome">
+    <${Mark}/>
+    <p class="welcome-title">您好，我是电小服</p>
+    <p>电费、用电量、停电、报修、电价都可以问我。<br/>想和人说话，随时点上方的“${HUMAN_WORD}”。</p>
+    <div class="buttons" role="group" aria-label="常见问题">
+      ${IDEAS.map((idea) => html`<button type="button" onclick=${() => chat.say(idea)}>${idea}</button>`)}
+    </div>
+    <p class="hint">发现断线、冒烟等危险，请先远离，再拨 <${Words} text=${HOTLINE}/></p>
+  </div>`;
+
+function rowsOf(chat, shown, big) {
+  const rows = [...chat.past, ...chat.items].slice(-shown);
+  let day = "";
+  return rows.flatMap((item, i) => {
+    const today = dayOf(item.at);
+    const fresh = today && today !== day;
+    day = today || day;
+    return [
+      fresh && html`<li class="day" key=${"day" + item.key}>${today}</li>`,
+      html`<${Message}
+        key=${item.key}
+        item=${item}
+        big=${big}
+        first=${fresh || !together(rows[i - 1], item)}
+        last=${!together(item, rows[i + 1])}
+        choice=${item.buttons.length ? chat.choiceOf(item) : null}
+        onPress=${chat.onPress}
+      />`,
+    ];
+  });
+}
+
+/* A message on its way, and under it the warning of a bridge that could not yet take it. */
+function waitingRow(chat, entry) {
+  const warnings = chat.warnings.get(entry.client_id) || [];
+  return [
+    html`<${Waiting}
+      key=${entry.client_id}
+      entry=${entry}
+      onRetry=${(id) => chat.outbox.retry(id)}
+      onDrop=${(id) => chat.outbox.remove(id)}
+    />`,
+    ...warnings.map((item) => html`<${Message} key=${item.key} item=${item} first last/>`),
+  ];
+}
+
+function Log({ chat, big }) {
+  const [shown, setShown] = useState(SHOWN_AT_ONCE);
+  const { waiting } = chat;
+  const all = [...chat.past, ...chat.items];
+  const { box, missed, onscroll, toEnd } = useFollowing(all, waiting, chat.writer);
+  const empty = !all.length && !waiting.length;
+  return html`<div class="record">
+    <div class="log" role="log" aria-live="polite" aria-label="对话记录" tabindex="0" ref=${box} onscroll=${onscroll}>
+      <div class="inner">
+        ${empty && html`<${Welcome} chat=${chat}/>`}
+        ${all.length > shown &&
+        html`<button type="button" class="quiet earlier" onclick=${() => setShown(shown + SHOWN_AT_ONCE)}>更早的消息</button>`}
+        <ul>
+          ${rowsOf(chat, shown, big)}
+          ${waiting.map((entry) => waitingRow(chat, entry))}
+        </ul>
+      </div>
+    </div>
+    ${missed && html`<button type="button" class="new-below" onclick=${toEnd}><${DownIcon}/>新消息</button>`}
+  </div>`;
+}

@@ -1,0 +1,87 @@
+/* The bridge session of one customer: kept in localStorage, opened when first needed, replaced when it ends. */
+
+/* Nothing more is to be tried until somebody acts: the customer here, or the host page. */
+class Halt extends Error {}
+
+/* The host page's login is no longer good; only the host page can mend that. */
+class LoginExpired extends Halt {}
+
+/* The stored session has ended and nobody has opened the chat: no reason to begin another one. */
+class NotWanted extends Halt {}
+
+class SessionKeeper {
+  constructor(base, customer, { adopted, wanted, expired }) {
+    this.base = base;
+    this.customer = customer;
+    this.slot = customer.key + ":session";
+    this.adopted = adopted;
+    this.wanted = wanted;
+    this.expired = expired;
+    this.current = null;
+    this.dead = null;
+  }
+
+  get stored() {
+    return store.read(this.slot, null);
+  }
+
+  adopt(session) {
+    this.current = session;
+    this.adopted(session);
+    return session;
+  }
+
+  ensure() {
+    if (this.current) return Promise.resolve(this.current);
+    if (!this.opening) {
+      this.opening = exclusively(this.slot, () => this.open()).finally(() => {
+        this.opening = null;
+      });
+    }
+    return this.opening;
+  }
+
+  /* Another tab may have replaced the dead session already. */
+  async open() {
+    const stored = this.stored;
+    if (stored && stored.token !== this.dead) return this.adopt(stored);
+    if (!this.wanted()) {
+      store.remove(this.slot);
+      throw new NotWanted();
+    }
+    const { token } = this.customer;
+    try {
+      const session = await call(this.base, "POST", "/v1/sessions", { token, body: { channel: "web" } });
+      store.write(this.slot, session);
+      return this.adopt(session);
+    } catch (error) {
+      if (!(error instanceof Problem && error.status === 401 && token)) throw error;
+      this.expired();
+      throw new LoginExpired(error.message);
+    }
+  }
+
+  over(token) {
+    if (!this.current || this.current.token !== token) return;
+    this.dead = token;
+    this.current = null;
+  }
+
+  /* Do work in a session; if the bridge says with one of these statuses that it is over, once more in a new one. */
+  async within(work, endings) {
+    const session = await this.ensure();
+    try {
+      return await work(session);
+    } catch (error) {
+      if (!(error instanceof Problem && endings.includes(error.status))) throw error;
+      this.over(session.token);
+      return work(await this.ensure());
+    }
+  }
+
+  remember(mode) {
+    if (!this.current) return;
+    this.current = { ...this.current, mode };
+    store.write(this.slot, this.current);
+  }
+}
