@@ -51,7 +51,7 @@ train: setup ## Train the model; when that fails the last good one stays
 eval: setup $(MODEL) ## Measure how well unseen messages are understood
 	$(QUIET_RASA) $(BOT) -m pytest tests/bot/test_understanding.py -q -rP
 
-bench: setup $(MODEL) ## Measure the bridge beside Rasa alone; writes docs/bench.md
+bench: setup $(MODEL) ## Measure the bridge beside Rasa alone; writes docs/benchmarks.md
 	$(DIANFU) bench
 
 shell: setup $(MODEL) ## Talk to the model in the terminal (`make run` elsewhere gives it its actions)

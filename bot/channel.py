@@ -3,7 +3,7 @@
 Unlike the stock REST channel it checks a bearer token, refuses an empty sender or text, never takes typed text for a
 command, and answers 502 when a turn yields nothing (Rasa swallows what an action throws, and `200 []` looks like
 success). It also keeps the cost of a turn flat: Rasa reloads and featurises all events since the last session start,
-so a long session is cut before the next turn; slots are carried over.
+so before the next turn a long session gives way to a new one, which begins with the slots as they are.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ from typing import Any, Awaitable, Callable, Dict, Optional, Text
 
 import aiohttp
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
+from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME, SESSION_START_METADATA_SLOT
+from rasa.shared.core.events import ActionExecuted, SessionStarted, SlotSet
 from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
@@ -86,13 +88,27 @@ class BridgeInput(InputChannel):
 
 async def _turn(agent: Any, handle: Handler, sender: Text, text: Text, metadata: Dict[Text, Any]) -> HTTPResponse:
     output = TurnOutput()
-    tracker = await _tracker(agent, sender)
-    if tracker is not None and len(tracker.events) > MAX_EVENTS and not tracker.active_loop_name:
-        await handle(UserMessage("/session_start", TurnOutput(), sender, input_channel="bridge", metadata=metadata))
+    async with agent.lock_store.lock(sender):
+        await _cut_long_session(agent, await _tracker(agent, sender))
     await handle(UserMessage(text, output, sender, input_channel="bridge", metadata=metadata))
     if not output.messages:
         return _refuse(502, "the turn brought no answer")
     return response.json({"messages": output.messages, "understood": await _understood(agent, sender)})
+
+
+async def _cut_long_session(agent: Any, tracker: Any) -> None:
+    """Begin a new session if the present one is long and no form is being filled in.
+
+    Not by Rasa's own `action_session_start`: it carries over every event that ever set a slot, so that each session
+    would be longer than the one before.
+    """
+    if tracker is None or len(tracker.events) <= MAX_EVENTS or tracker.active_loop_name:
+        return
+    values = {name: value for name, value in tracker.current_slot_values().items() if value is not None}
+    slots = [SlotSet(name, value) for name, value in values.items() if name != SESSION_START_METADATA_SLOT]
+    start = [ActionExecuted(ACTION_SESSION_START_NAME), SessionStarted(), *slots, ActionExecuted(ACTION_LISTEN_NAME)]
+    tracker.update_with_events(start, agent.domain)
+    await agent.tracker_store.save(tracker)
 
 
 async def _tracker(agent: Any, sender: Text) -> Any:

@@ -94,9 +94,7 @@ def demo_customers(session: Session, *, directory: Path = DEMO_DATA) -> list[Dem
         chosen = _choose(session, story.rule, free)
         if chosen is not None:
             numbers = tuple(account.account_no for account in chosen.accounts)
-            found.append(
-                DemoCustomer(story.id, chosen.customer.customer_no, numbers, story.label, story.story)
-            )
+            found.append(DemoCustomer(story.id, chosen.customer.customer_no, numbers, story.label, story.story))
     return found
 
 
@@ -172,9 +170,7 @@ def _overdue(session: Session, today: date) -> set[int]:
 
 def _reached(session: Session, tier: _Tier) -> set[int]:
     """Return the accounts whose use first passed into the tier in that month, in its latest year."""
-    latest = session.scalar(
-        select(func.max(Bill.month)).where(func.extract("month", Bill.month) == tier.month)
-    )
+    latest = session.scalar(select(func.max(Bill.month)).where(func.extract("month", Bill.month) == tier.month))
     if latest is None:
         return set()
     query = (

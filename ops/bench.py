@@ -9,7 +9,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -36,6 +36,10 @@ README = PROJECT / "README.md"
 MARKS = ("<!-- bench -->", "<!-- /bench -->")
 
 
+class NoAnswer(Exception):
+    """A turn that is no turn to measure: it brought no bill."""
+
+
 @dataclass(frozen=True)
 class Figures:
     """Seconds of single turns: through the bridge and straight to Rasa, early and late in a conversation."""
@@ -56,20 +60,44 @@ class Figures:
         return statistics.fmean(self.late) / statistics.fmean(self.early)
 
 
-class Bench:
-    """One stack under measurement, one question asked again and again."""
+@dataclass(frozen=True)
+class Site:
+    """What is asked, and as whom: the two addresses, one account, and the secrets that the bridge would use."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._account, self._customer = _one_account(stack)
-        self._token = stack.tool("token", "--account-no", self._account)
-        self._bridge = httpx.Client(base_url=stack.url, timeout=30, trust_env=False)
-        rasa = f"http://127.0.0.1:{stack.ports['RASA']}"
-        headers = {"Authorization": f"Bearer {stack.secrets['DIANFU_RASA_TOKEN']}"}
-        self._rasa = httpx.Client(base_url=rasa, timeout=30, trust_env=False, headers=headers)
+    bridge_url: str
+    rasa_url: str
+    customer_no: str
+    account_no: str
+    customer_token: str = field(repr=False)
+    rasa_token: str = field(repr=False)
+    identity_key: str = field(repr=False)
+
+    @classmethod
+    def of(cls, stack: Stack) -> Site:
+        """Return a running stack with a customer who has one account."""
+        account_no, customer_no = _one_account(stack)
+        return cls(
+            stack.url, f"http://127.0.0.1:{stack.ports['RASA']}", customer_no, account_no,
+            customer_token=stack.tool("token", "--account-no", account_no),
+            rasa_token=stack.secrets["DIANFU_RASA_TOKEN"], identity_key=stack.secrets["DIANFU_IDENTITY_KEY"],
+        )  # fmt: skip
+
+
+class Bench:
+    """One site under measurement, one question asked again and again."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._bridge = httpx.Client(base_url=site.bridge_url, timeout=30, trust_env=False)
+        headers = {"Authorization": f"Bearer {site.rasa_token}"}
+        self._rasa = httpx.Client(base_url=site.rasa_url, timeout=30, trust_env=False, headers=headers)
 
     def measure(self, turns: int, report: Report) -> Figures:
-        """Ask both ways in turn, then hold the long conversations side by side."""
+        """Ask both ways in turn, then hold the long conversations side by side.
+
+        Raises:
+            NoAnswer: if a question is answered without a bill; httpx.HTTPError if it is not answered.
+        """
         through, straight = self._through_bridge(), self._straight_to_rasa()
         bridge, rasa = [], []
         for number in range(WARM_UP + turns):
@@ -94,7 +122,7 @@ class Bench:
 
     def _through_bridge(self) -> Callable[[], float]:
         opened_ = self._bridge.post(
-            "/v1/sessions", json={"channel": "web"}, headers={"Authorization": f"Bearer {self._token}"}
+            "/v1/sessions", json={"channel": "web"}, headers={"Authorization": f"Bearer {self._site.customer_token}"}
         )
         headers = {"Authorization": f"Bearer {opened_.raise_for_status().json()['token']}"}
 
@@ -106,11 +134,11 @@ class Bench:
 
     def _straight_to_rasa(self) -> Callable[[], float]:
         sender = str(uuid.uuid4())
-        identity = Identity(sender, self._customer, (self._account,), 1, "web")
+        identity = Identity(sender, self._site.customer_no, (self._site.account_no,), 1, "web")
 
         def ask() -> float:
             now = system_clock()
-            token = issue_identity(self._stack.secrets["DIANFU_IDENTITY_KEY"], identity, now=now)
+            token = issue_identity(self._site.identity_key, identity, now=now)
             body = {
                 "sender": f"{sender}.1", "text": QUESTION, "kind": "typed",
                 "metadata": {"identity": token, "asked_at": now.isoformat(), "channel": "web"},
@@ -126,13 +154,13 @@ def bench(
 ) -> None:
     """Measure the bridge beside Rasa alone, and a long conversation, on a stack of its own."""
     try:
-        with tempfile.TemporaryDirectory(prefix="dianfu-bench-") as folder:
-            with (
-                running(Path(folder).resolve(), customers=80, months=36, told=typer.echo) as stack,
-                Progressing() as report,
-            ):
-                figures = Bench(stack).measure(turns, report)
-    except (StackFailed, httpx.HTTPError) as error:
+        with (
+            tempfile.TemporaryDirectory(prefix="dianfu-bench-") as folder,
+            running(Path(folder).resolve(), customers=80, months=36, told=typer.echo) as stack,
+            Progressing() as report,
+        ):
+            figures = Bench(Site.of(stack)).measure(turns, report)
+    except (StackFailed, NoAnswer, httpx.HTTPError) as error:
         fail(f"the benchmark could not be run: {error}", Exit.FAILED)
     shown = table(figures)
     if write:
@@ -170,8 +198,8 @@ def page(figures: Figures, shown: str, turns: int) -> str:
         "## How it is measured\n\n"
         f"One run of `dianfu bench` starts a stack of its own (80 customers, 36 months). After {WARM_UP} rounds of "
         f"warming up, “{QUESTION}” is asked {turns} times through `POST /v1/messages` and {turns} times at Rasa's "
-        "`bridge` channel with the identity that the bridge would sign, one after the other in turn, so that both meet "
-        "the same load. Both go on in one conversation, so both pay for a session that the channel cuts now and then.\n\n"
+        "`bridge` channel with the identity that the bridge would sign, one after the other, so that both meet "
+        "the same load. Each way has one conversation, so both pay when the channel cuts a long session.\n\n"
         f"The second part holds {CONVERSATIONS} conversations of {LATE.stop - 1} turns side by side through the bridge "
         f"and compares the means of turns {EARLY.start}–{EARLY.stop - 1} and {LATE.start}–{LATE.stop - 1} "
         f"({len(figures.early)} turns each). Stock Rasa needs about five times as long for turn 300 as for turn 10, "
@@ -193,7 +221,7 @@ def _timed(call: Callable[[], httpx.Response]) -> float:
     answer = call()
     seconds = time.perf_counter() - began
     if "bill_card" not in answer.raise_for_status().text:
-        raise StackFailed(f"the question was not answered with a bill: {answer.text[:200]}")
+        raise NoAnswer("a question was answered without a bill")
     return seconds
 
 

@@ -19,9 +19,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from bot.language.numbers import NotANumber, fold, read_digits, read_number, read_yuan
 
 _CN = "[零〇一二两三四五六七八九十百千万]"
-_NUMBER = (
-    rf"(?:[0-9]{{1,3}}(?:,[0-9]{{3}})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?(?:[万千百](?:[0-9]千?)?)?|{_CN}+)"
-)
+_NUMBER = rf"(?:[0-9]{{1,3}}(?:,[0-9]{{3}})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?(?:[万千百](?:[0-9]千?)?)?|{_CN}+)"
 _ALONE = r"(?<![0-9.A-Za-z几数好零〇一二两三四五六七八九十百千万第])"
 _SPOKEN = "[0-9零〇一幺妖二两三四五六七八九洞拐]"
 _RUN = re.compile(rf"(?<![0-9A-Za-z.]){_SPOKEN}(?:[ ,、-]?{_SPOKEN}){{9,40}}(?![0-9A-Za-z]|\.[0-9])")
@@ -69,9 +67,7 @@ _RATINGS = {
     2500,
     3150,
 }
-_BARE_RATING = re.compile(
-    rf"{_ALONE}(?P<n>[0-9]{{2,4}}|{_CN}{{2,7}})(?=的|变压器|主变|箱变|专变|增|换|扩|减|改|到|$)"
-)
+_BARE_RATING = re.compile(rf"{_ALONE}(?P<n>[0-9]{{2,4}}|{_CN}{{2,7}})(?=的|变压器|主变|箱变|专变|增|换|扩|减|改|到|$)")
 _RATING_AFTER = re.compile(
     rf"(?:[到成为换用]|容量是?)(?P<n>[0-9]{{2,4}}|{_CN}{{2,7}})"
     rf"(?![0-9.]|{_CN}| ?[块元度%户天月年号点个人千k万])"
@@ -192,17 +188,13 @@ def _amounts(text: str, plain: str) -> Iterator[Found]:
     for pattern in _MONEY:
         for match in pattern.finditer(text):
             start, end = match.start("n"), match.end()
-            if _PIECE.search(plain[:start]) or (
-                match[0] in ("一块", "1块") and not _priced(plain, start, end)
-            ):
+            if _PIECE.search(plain[:start]) or (match[0] in ("一块", "1块") and not _priced(plain, start, end)):
                 continue
             try:
                 yuan = read_yuan(_without_about(text[start:end]))
             except NotANumber:
                 continue
-            yield Found(
-                "amount", f"{yuan:.2f}", match.start() if text[match.start()] in "¥￥" else start, end
-            )
+            yield Found("amount", f"{yuan:.2f}", match.start() if text[match.start()] in "¥￥" else start, end)
 
 
 def _priced(plain: str, start: int, end: int) -> bool:
@@ -258,9 +250,7 @@ class PatternExtractor(GraphComponent, EntityExtractorMixin):
         for message in messages:
             text = message.get(TEXT)
             if isinstance(text, str) and text:
-                found = [
-                    self._entity(item) for item in find_patterns(text) if not wanted or item.kind in wanted
-                ]
+                found = [self._entity(item) for item in find_patterns(text) if not wanted or item.kind in wanted]
                 message.set(ENTITIES, (message.get(ENTITIES) or []) + found, add_to_output=True)
         return messages
 

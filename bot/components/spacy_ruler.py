@@ -94,8 +94,7 @@ class SpacyRuler(GraphComponent, EntityExtractorMixin):
         with self._model_storage.write_to(self._resource) as folder:
             self._nlp.to_disk(folder / _PIPELINE)
             kept = [
-                {key: value for key, value in row.items() if key not in ("phrases", "tokens")}
-                for row in self._rows
+                {key: value for key, value in row.items() if key not in ("phrases", "tokens")} for row in self._rows
             ]
             (folder / _ROWS).write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
         return self._resource

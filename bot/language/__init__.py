@@ -116,14 +116,8 @@ def _join(hits: list[Hit], plain: str, today: date) -> list[Hit]:
     joined: list[Hit] = []
     for hit in hits:
         before = joined[-1] if joined else None
-        if (
-            before
-            and _TO.fullmatch(plain[before.end : hit.start])
-            and (before.grain == "day") == (hit.grain == "day")
-        ):
-            joined[-1:] = (
-                _range_of_days(before, hit, today) if hit.grain == "day" else [_range(before, hit, today)]
-            )
+        if before and _TO.fullmatch(plain[before.end : hit.start]) and (before.grain == "day") == (hit.grain == "day"):
+            joined[-1:] = _range_of_days(before, hit, today) if hit.grain == "day" else [_range(before, hit, today)]
         else:
             joined.append(hit)
     return joined

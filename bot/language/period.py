@@ -34,11 +34,7 @@ def find_dates(text: str, today: date) -> list[Period]:
 
 
 def _public(hit: Hit, text: str) -> Period:
-    value = (
-        hit.first.isoformat()
-        if hit.grain == "day"
-        else f"{hit.first.isoformat()[:7]}/{hit.last.isoformat()[:7]}"
-    )
+    value = hit.first.isoformat() if hit.grain == "day" else f"{hit.first.isoformat()[:7]}/{hit.last.isoformat()[:7]}"
     return Period(hit.start, hit.end, text[hit.start : hit.end], hit.first, hit.last, hit.grain, value)
 
 

@@ -72,9 +72,7 @@ class CustomerSpec:
     accounts: tuple[AccountSpec, ...]
 
 
-def customers_of(
-    region: Region, book: TariffBook, *, count: int, first: date, today: date
-) -> Iterator[CustomerSpec]:
+def customers_of(region: Region, book: TariffBook, *, count: int, first: date, today: date) -> Iterator[CustomerSpec]:
     """Yield the first `count` customers with their accounts that were open between `first` and yesterday."""
     builder = _Builder(region, book, first, today)
     taken = dict.fromkeys((kind.kind for kind in region.kinds), 0)
@@ -110,9 +108,7 @@ class _Builder:
             accounts=tuple(self._accounts(kind, number, n, person, district)),
         )
 
-    def _accounts(
-        self, kind: Kind, number: int, n: int, person: bool, district: District
-    ) -> Iterator[AccountSpec]:
+    def _accounts(self, kind: Kind, number: int, n: int, person: bool, district: District) -> Iterator[AccountSpec]:
         for index, account in enumerate(kind.accounts):
             spans = account_spans(account, number, Random(f"{n}:{index}:opened"))
             for step, (opened, closed) in enumerate(spans):

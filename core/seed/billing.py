@@ -78,9 +78,7 @@ class Billing:
                 yield self._bill(account, plan, month, usage, cum)
             cum += usage.total
 
-    def _bill(
-        self, account: AccountSpec, plan: Plan, month: date, usage: Registers, cum: Decimal
-    ) -> BillDraft:
+    def _bill(self, account: AccountSpec, plan: Plan, month: date, usage: Registers, cum: Decimal) -> BillDraft:
         demand, kvarh = self._demand(account, plan, month, usage.total)
         closing = account.closed_on is not None and account.closed_on <= month_end(month)
         issued = add_months(month, 1)
@@ -116,9 +114,7 @@ class Billing:
                 self._plans[code, month] = None
         return self._plans[code, month]
 
-    def _year_bounds(
-        self, account: AccountSpec, plan: Plan, month: date, *, closing: bool
-    ) -> tuple[Decimal, ...]:
+    def _year_bounds(self, account: AccountSpec, plan: Plan, month: date, *, closing: bool) -> tuple[Decimal, ...]:
         """Return the bounds as they were known then: in March nobody foresees a closing in May."""
         service = Service(
             opened=account.opened_on if account.opened_on.year == month.year else None,

@@ -62,9 +62,7 @@ class Writer:
         stored = [bill for account in accounts for bill in bills[account.id] if self._is_stored(bill)]
         self._rows("bills", map(bill_row, stored))
         self._rows("bill_lines", (line for bill in stored for line in line_rows(bill)))
-        self._rows(
-            "payments", (row for account in accounts for row in self._payments(account, bills[account.id]))
-        )
+        self._rows("payments", (row for account in accounts for row in self._payments(account, bills[account.id])))
 
     def _rows(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
         self.counts[name] += write_rows(self.connection, name, rows)
@@ -86,9 +84,7 @@ class Writer:
     def _meters(self, account: AccountSpec) -> Iterator[dict[str, Any]]:
         for meter in account.meters:
             removed = self._if_past(meter.removed_on)
-            if meter.installed_on > self.window.yesterday or (
-                removed and removed < self.window.first - ONE_DAY
-            ):
+            if meter.installed_on > self.window.yesterday or (removed and removed < self.window.first - ONE_DAY):
                 continue
             yield {
                 "id": meter.id,

@@ -86,9 +86,7 @@ class Shapes:
         shares = self._period_shares(account, month)
         if shares is _FLAT_SHARES:
             return 0, 0, total, 0
-        sharp, peak, valley = (
-            int(total * shares[place] * (0.94 + 0.12 * rng.random())) for place in (0, 1, 3)
-        )
+        sharp, peak, valley = (int(total * shares[place] * (0.94 + 0.12 * rng.random())) for place in (0, 1, 3))
         return sharp, peak, max(0, total - sharp - peak - valley), valley
 
     def _period_shares(self, account: AccountSpec, month: date) -> tuple[float, ...]:
@@ -116,9 +114,7 @@ class Shapes:
             # The meter counted before the first known price; only its hours are wanted here.
             return next(plan for plan in self.book.plans() if plan.code == code)
 
-    def _column(
-        self, account: AccountSpec, month: date, days: list[date], place: int, units: int
-    ) -> list[int]:
+    def _column(self, account: AccountSpec, month: date, days: list[date], place: int, units: int) -> list[int]:
         if not units:
             return [0] * len(days)
         profile = self.profiles[account.kind.profile]

@@ -45,18 +45,14 @@ def account_spans(kind: AccountKind, number: int, rng: Random) -> list[tuple[dat
     return [(date(rng.randint(2003, 2018), rng.randint(1, 12), rng.randint(3, 25)), None)]
 
 
-def meters_of(
-    account_id: int, kind: AccountKind, number: int, opened: date, closed: date | None
-) -> list[MeterSpec]:
+def meters_of(account_id: int, kind: AccountKind, number: int, opened: date, closed: date | None) -> list[MeterSpec]:
     """Return the meters that an account ever has, in order."""
     rng = Random(f"{account_id}:meter")
     installed = max(opened, add_months(EPOCH, rng.randint(0, RENEWED_BY_MONTHS)) - ONE_DAY)
     exchanges = [day for day in _exchanges(kind, number) if day > installed]
     edges = [installed, *exchanges, closed]
     return [
-        MeterSpec(
-            account_id * 100 + place, f"4230{rng.randint(0, 9)}{account_id * 100 + place:017}", begin, end
-        )
+        MeterSpec(account_id * 100 + place, f"4230{rng.randint(0, 9)}{account_id * 100 + place:017}", begin, end)
         for place, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True))
         if begin is not None
     ]

@@ -56,9 +56,7 @@ def charge(
     return _sum_up(lines, usage.total, tier_kwh, cum if plan.tiered else None)
 
 
-def _sum_up(
-    lines: Sequence[Line], kwh: Decimal, tier_kwh: tuple[Decimal, ...], cum_before: Decimal | None
-) -> Charge:
+def _sum_up(lines: Sequence[Line], kwh: Decimal, tier_kwh: tuple[Decimal, ...], cum_before: Decimal | None) -> Charge:
     return Charge(
         lines=tuple(lines),
         total=sum((line.amount for line in lines), Decimal("0.00")),

@@ -43,9 +43,7 @@ class TariffBook:
             raise NoPlanInForce(code, on)
         return entry.at(on)
 
-    def plans(
-        self, *, region: str | None = None, user_class: str | None = None, on: date | None = None
-    ) -> list[Plan]:
+    def plans(self, *, region: str | None = None, user_class: str | None = None, on: date | None = None) -> list[Plan]:
         """Return the plans of a region, a class, a day, sorted by code and time.
 
         Without a day every entry is given whole, with the prices of its first season.

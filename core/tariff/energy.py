@@ -11,9 +11,7 @@ from core.tariff.numbers import CENT, ZERO, money, round_to
 from core.tariff.plan import Plan
 
 
-def kwh_line(
-    code: str, kwh: Decimal, price: Decimal, *, tier: int | None = None, period: Period | None = None
-) -> Line:
+def kwh_line(code: str, kwh: Decimal, price: Decimal, *, tier: int | None = None, period: Period | None = None) -> Line:
     """Return one rounded line of `kwh` at `price` yuan per kWh."""
     return Line(code, kwh, "kWh", price, money(kwh * price), tier=tier, period=period)
 
@@ -21,9 +19,7 @@ def kwh_line(
 def tier_lines(plan: Plan, tier_kwh: Sequence[Decimal]) -> list[Line]:
     """Return a line for each tier that has kWh."""
     pairs = zip(plan.tiers, tier_kwh, strict=True)
-    return [
-        kwh_line("tier", kwh, tier.price, tier=number) for number, (tier, kwh) in enumerate(pairs, 1) if kwh
-    ]
+    return [kwh_line("tier", kwh, tier.price, tier=number) for number, (tier, kwh) in enumerate(pairs, 1) if kwh]
 
 
 def flat_lines(plan: Plan, usage: Registers) -> list[Line]:

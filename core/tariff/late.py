@@ -35,9 +35,7 @@ class LateFee:
         return Line("late_fee", self.amount, "CNY", self.rate, self.total)
 
 
-def late_fee(
-    amount: Decimal, *, due: date, paid_on: date, residential: bool, minimum: Decimal = ZERO
-) -> LateFee:
+def late_fee(amount: Decimal, *, due: date, paid_on: date, residential: bool, minimum: Decimal = ZERO) -> LateFee:
     """Return the fee for paying `amount` yuan after `due` (the last day to pay), rounded once.
 
     0.1 % a day for residents; others 0.2 % within the year of the due date and 0.3 % after it. `minimum` is

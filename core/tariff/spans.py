@@ -41,9 +41,7 @@ class SpanCharge:
     estimated: bool
 
 
-def split_by_days(
-    total: Decimal, days: Sequence[int], *, quantum: Decimal = Decimal(1)
-) -> tuple[Decimal, ...]:
+def split_by_days(total: Decimal, days: Sequence[int], *, quantum: Decimal = Decimal(1)) -> tuple[Decimal, ...]:
     """Split kWh over parts in proportion to their days: rounded half-up to whole kWh, the last part gets the
     rest.
 

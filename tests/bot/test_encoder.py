@@ -144,9 +144,7 @@ def test_loaded_encoder_gives_the_vectors_that_training_gave(storage: LocalModel
     message = Message(data={"text": "停电了", "reading": "停电了"})
     SentenceEncoder.load(config, storage, Resource("encoder"), CONTEXT).process([message])
     assert list(vectors_of(message)) == ["use"]
-    np.testing.assert_allclose(
-        vectors_of(message)["use"], vectors_of(data.training_examples[0])["use"], atol=1e-5
-    )
+    np.testing.assert_allclose(vectors_of(message)["use"], vectors_of(data.training_examples[0])["use"], atol=1e-5)
 
 
 def test_model_that_needs_a_missing_encoder_says_so(storage: LocalModelStorage) -> None:

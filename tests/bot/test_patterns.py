@@ -189,9 +189,7 @@ def test_the_day_of_asking_comes_with_the_user_message(asked_at: str, expected: 
     assert (entity["value"], entity["grain"]) == (expected, "month")
 
 
-@pytest.mark.parametrize(
-    "metadata", [None, {}, {"asked_at": None}, {"asked_at": "soon"}, {"asked_at": 7}, "x"]
-)
+@pytest.mark.parametrize("metadata", [None, {}, {"asked_at": None}, {"asked_at": "soon"}, {"asked_at": 7}, "x"])
 def test_without_a_time_of_asking_it_is_now_in_shanghai(metadata, parts) -> None:
     message = Message({"text": "今天", "metadata": metadata})
     before = datetime.now(SHANGHAI).date().isoformat()

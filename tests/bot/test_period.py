@@ -265,9 +265,7 @@ def test_what_only_looks_like_a_day_is_left_alone(text: str) -> None:
     assert find_dates(text, TODAY) == []
 
 
-@pytest.mark.parametrize(
-    "text", ["11月15号的电量", "这个月17号", "去年国庆节那天", "2024-10-15", "11号到15号"]
-)
+@pytest.mark.parametrize("text", ["11月15号的电量", "这个月17号", "去年国庆节那天", "2024-10-15", "11号到15号"])
 def test_a_day_is_not_also_a_period(text: str) -> None:
     assert find_periods(text, TODAY) == []
 

@@ -84,9 +84,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpacyRuler, Spacy
 
 
 @pytest.mark.parametrize(("text", "expected"), [line.split(" | ") for line in WORDS.strip().splitlines()])
-def test_word_gets_its_canonical_name_also_without_the_lexicon_files(
-    trained, text: str, expected: str
-) -> None:
+def test_word_gets_its_canonical_name_also_without_the_lexicon_files(trained, text: str, expected: str) -> None:
     assert [brief(message_in(ruler, text)) for ruler in trained] == [expected, expected]
 
 

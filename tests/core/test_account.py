@@ -60,9 +60,7 @@ def test_a_customer_finds_each_of_their_accounts(session: Session, owner: Custom
         assert (found.account_no, found.customer_id) == (number, owner.id)
 
 
-def test_another_persons_account_looks_like_one_that_does_not_exist(
-    session: Session, owner: Customer
-) -> None:
+def test_another_persons_account_looks_like_one_that_does_not_exist(session: Session, owner: Customer) -> None:
     other = session.scalars(select(Account.account_no).where(Account.customer_id != owner.id)).first()
     assert other is not None
     answers = []
@@ -73,9 +71,7 @@ def test_another_persons_account_looks_like_one_that_does_not_exist(
     assert answers == [("account_not_yours", {}, "account_not_yours")] * 3
 
 
-def test_the_database_is_not_asked_for_accounts_of_others(
-    seeded: Seeded, session: Session, owner: Customer
-) -> None:
+def test_the_database_is_not_asked_for_accounts_of_others(seeded: Seeded, session: Session, owner: Customer) -> None:
     allowed, asked = numbers(owner), []
 
     def note(*call: object) -> None:
@@ -95,9 +91,7 @@ def test_nobody_proved_means_no_account(session: Session, owner: Customer) -> No
         find_account(session, account_no=numbers(owner)[0], allowed=())
 
 
-def test_accounts_are_listed_masked_in_the_order_asked_for(
-    session: Session, owner: Customer, keyring: Keyring
-) -> None:
+def test_accounts_are_listed_masked_in_the_order_asked_for(session: Session, owner: Customer, keyring: Keyring) -> None:
     wanted = [*reversed(numbers(owner)), "4209999999"]
     views = list_accounts(session, allowed=wanted, keyring=keyring)
     assert [view.account_no for view in views] == wanted[:3]
@@ -110,9 +104,7 @@ def test_accounts_are_listed_masked_in_the_order_asked_for(
         assert "**" in view.masked_address
 
 
-def test_a_view_shows_the_district_but_not_the_door(
-    session: Session, owner: Customer, keyring: Keyring
-) -> None:
+def test_a_view_shows_the_district_but_not_the_door(session: Session, owner: Customer, keyring: Keyring) -> None:
     account = owner.accounts[0]
     address = keyring.decrypt(account.address_cipher, address_context(account.account_no))
     view = view_account(account, keyring=keyring)
@@ -138,9 +130,7 @@ def test_an_unknown_feed_has_no_age(session: Session) -> None:
 
 def test_account_numbers_have_ten_or_thirteen_digits(billing: Database) -> None:
     with billing.transaction() as session:
-        session.add(
-            Customer(id=1, customer_no="C1", kind="person", name_cipher="", phone_cipher="", phone_hash="")
-        )
+        session.add(Customer(id=1, customer_no="C1", kind="person", name_cipher="", phone_cipher="", phone_hash=""))
     row = {
         "customer_id": 1, "address_cipher": "", "district": "", "area_class": "city", "region": "hubei",
         "user_class": "residential", "plan_code": "x", "profile": "",

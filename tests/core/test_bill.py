@@ -80,9 +80,7 @@ def test_the_latest_month_is_the_last_one_billed(session: Session, account: Acco
 
 def test_an_account_without_bills_has_no_latest_month(billing: Database) -> None:
     with billing.transaction() as session:
-        session.add(
-            Customer(id=1, customer_no="C1", kind="person", name_cipher="", phone_cipher="", phone_hash="")
-        )
+        session.add(Customer(id=1, customer_no="C1", kind="person", name_cipher="", phone_cipher="", phone_hash=""))
         account = Account(
             id=1, account_no="4200000001", customer_id=1, address_cipher="", district="", area_class="city",
             region="hubei", user_class="residential", plan_code="x", profile="", opened_on=date(2020, 1, 1),

@@ -51,9 +51,7 @@ def test_ten_demonstration_customers_fit_their_stories(seeded: Seeded, session: 
     assert len(found["three_homes"].account_nos) == 3
     debts = balance_of(session, account=accounts["arrears"][0], today=seeded.today, residential=True)
     assert any(bill.overdue_days for bill in debts.unpaid)
-    assert (
-        balance_of(session, account=accounts["prepaid"][0], today=seeded.today, residential=True).balance >= 0
-    )
+    assert balance_of(session, account=accounts["prepaid"][0], today=seeded.today, residential=True).balance >= 0
     newest = session.scalar(select(func.max(Account.opened_on)).where(Account.profile == "tenant"))
     assert accounts["newcomer"][0].opened_on == newest
 

@@ -35,9 +35,7 @@ def session(billing: Database) -> Iterator[Session]:
 
 @pytest.fixture
 def account(session: Session) -> Account:
-    session.add(
-        Customer(id=1, customer_no="C1", kind="person", name_cipher="", phone_cipher="", phone_hash="")
-    )
+    session.add(Customer(id=1, customer_no="C1", kind="person", name_cipher="", phone_cipher="", phone_hash=""))
     account = Account(
         id=1, account_no="4200000001", customer_id=1, address_cipher="", district="江岸区", area_class="city",
         region="hubei", user_class="residential", plan_code="hubei.residential.tier", profile="flat",
@@ -98,9 +96,7 @@ def test_a_bill_past_its_due_date_is_overdue_with_a_late_fee(session: Session, a
     bill(session, account, date(2026, 4, 1), "200.00")
     found = balance(session, account)
     assert found.unpaid == (
-        UnpaidBill(
-            date(2026, 4, 1), Decimal("200.00"), Decimal("200.00"), date(2026, 5, 25), 16, Decimal("3.20")
-        ),
+        UnpaidBill(date(2026, 4, 1), Decimal("200.00"), Decimal("200.00"), date(2026, 5, 25), 16, Decimal("3.20")),
     )
     assert (found.balance, found.owed, found.late_fee) == (
         Decimal("-200.00"),
@@ -171,9 +167,7 @@ def test_a_prepaid_account_knows_its_use_since_the_last_bill(session: Session, a
     session.flush()
     for day, value in ((date(2026, 5, 31), "100"), (date(2026, 6, 1), "103.5"), (date(2026, 6, 9), "131")):
         zero = Decimal(0)
-        session.add(
-            DailyReading(meter_id=meter.id, day=day, sharp=zero, peak=zero, flat=Decimal(value), valley=zero)
-        )
+        session.add(DailyReading(meter_id=meter.id, day=day, sharp=zero, peak=zero, flat=Decimal(value), valley=zero))
     session.flush()
     found = balance(session, account)
     assert (found.balance, found.unbilled_kwh) == (70, 31)
@@ -184,9 +178,7 @@ def test_without_readings_the_unbilled_use_is_unknown(session: Session, account:
     assert balance(session, account).unbilled_kwh is None
 
 
-def test_payments_are_listed_by_day_in_shanghai_whatever_came_of_them(
-    session: Session, account: Account
-) -> None:
+def test_payments_are_listed_by_day_in_shanghai_whatever_came_of_them(session: Session, account: Account) -> None:
     def at(day: int, hour: int, minute: int) -> datetime:
         return datetime.combine(date(2026, 6, day), time(hour, minute), SHANGHAI)
 

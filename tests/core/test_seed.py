@@ -98,9 +98,7 @@ def test_the_region_is_the_same_on_both_kinds_of_database(
     other.dispose()
 
 
-def test_a_second_seed_is_refused_and_changes_nothing(
-    billing: Database, book: TariffBook, keyring: Keyring
-) -> None:
+def test_a_second_seed_is_refused_and_changes_nothing(billing: Database, book: TariffBook, keyring: Keyring) -> None:
     kwargs: dict[str, Any] = {"book": book, "keyring": keyring, "today": date(2026, 4, 2), "directory": DEMO}
     seed(billing, customers=3, months=2, **kwargs)
     before = content(billing)
@@ -109,9 +107,7 @@ def test_a_second_seed_is_refused_and_changes_nothing(
     assert content(billing) == before
 
 
-def test_an_interrupted_seed_leaves_nothing_behind(
-    billing: Database, book: TariffBook, keyring: Keyring
-) -> None:
+def test_an_interrupted_seed_leaves_nothing_behind(billing: Database, book: TariffBook, keyring: Keyring) -> None:
     def interrupt(_stage: str, done: int, _whole: int) -> None:
         if done:
             raise KeyboardInterrupt
@@ -151,9 +147,7 @@ def test_months_without_a_known_price_have_readings_but_no_bills(fill: Fill) -> 
         assert session.scalar(query.where(Account.user_class == "residential")) == date(2023, 4, 1)
 
 
-def test_new_rows_get_ids_of_their_own_after_seeding(
-    billing: Database, book: TariffBook, keyring: Keyring
-) -> None:
+def test_new_rows_get_ids_of_their_own_after_seeding(billing: Database, book: TariffBook, keyring: Keyring) -> None:
     seed(billing, book=book, keyring=keyring, today=date(2026, 4, 2), customers=3, months=1, directory=DEMO)
     with billing.transaction() as session:
         row = {"customer_no": "X", "kind": "person", "name_cipher": "", "phone_cipher": "", "phone_hash": ""}

@@ -33,14 +33,10 @@ def session(seeded: Seeded) -> Any:
         yield session
 
 
-def test_every_bill_adds_up_and_is_what_the_engine_makes_of_the_readings(
-    session: Session, book: TariffBook
-) -> None:
+def test_every_bill_adds_up_and_is_what_the_engine_makes_of_the_readings(session: Session, book: TariffBook) -> None:
     used = _kwh_by_month(session)
     bills = session.scalars(
-        select(Bill)
-        .options(selectinload(Bill.lines), selectinload(Bill.account))
-        .order_by(Bill.account_id, Bill.month)
+        select(Bill).options(selectinload(Bill.lines), selectinload(Bill.account)).order_by(Bill.account_id, Bill.month)
     ).all()
     assert len(bills) > 900
     for bill in bills:
@@ -59,14 +55,10 @@ def test_every_bill_adds_up_and_is_what_the_engine_makes_of_the_readings(
 
 def _kwh_by_month(session: Session) -> dict[tuple[int, date], list[Decimal]]:
     """Return kWh by account, month and register: differences of readings, added up by month."""
-    query = select(DailyReading, Meter.account_id, Meter.multiplier).join(
-        Meter, Meter.id == DailyReading.meter_id
-    )
+    query = select(DailyReading, Meter.account_id, Meter.multiplier).join(Meter, Meter.id == DailyReading.meter_id)
     used: dict[tuple[int, date], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 4)
     previous: DailyReading | None = None
-    for reading, account_id, multiplier in session.execute(
-        query.order_by(DailyReading.meter_id, DailyReading.day)
-    ):
+    for reading, account_id, multiplier in session.execute(query.order_by(DailyReading.meter_id, DailyReading.day)):
         if previous is not None and previous.meter_id == reading.meter_id:
             assert reading.day - previous.day == timedelta(days=1)
             for place, register in enumerate(("sharp", "peak", "flat", "valley")):
@@ -102,9 +94,7 @@ def test_the_years_cumulative_use_runs_on_and_starts_anew_in_january(
 ) -> None:
     previous: Bill | None = None
     checked = 0
-    for bill in session.scalars(
-        select(Bill).where(Bill.cum_before.is_not(None)).order_by(Bill.account_id, Bill.month)
-    ):
+    for bill in session.scalars(select(Bill).where(Bill.cum_before.is_not(None)).order_by(Bill.account_id, Bill.month)):
         if bill.month.month == 1:
             assert bill.cum_before == 0
         elif previous is not None and previous.account_id == bill.account_id:
@@ -117,9 +107,7 @@ def test_the_years_cumulative_use_runs_on_and_starts_anew_in_january(
 
 def test_use_before_the_window_counts_for_the_tiers_of_its_first_year(session: Session) -> None:
     first = session.scalar(select(func.min(Bill.month)))
-    query = (
-        select(Bill.cum_before).join(Account).where(Bill.month == first, Account.opened_on < date(2020, 1, 1))
-    )
+    query = select(Bill.cum_before).join(Account).where(Bill.month == first, Account.opened_on < date(2020, 1, 1))
     begun = session.scalars(query.where(Account.profile == "children")).all()
     assert len(begun) >= 5
     assert min(begun) > 800
@@ -127,9 +115,7 @@ def test_use_before_the_window_counts_for_the_tiers_of_its_first_year(session: S
 
 def test_a_closed_account_has_nothing_to_settle(session: Session, book: TariffBook) -> None:
     """The bills before the last one used a whole year's bounds; those of the months served give the same."""
-    closed = session.scalars(
-        select(Account).where(Account.closed_on.is_not(None), Account.profile == "tenant")
-    ).all()
+    closed = session.scalars(select(Account).where(Account.closed_on.is_not(None), Account.profile == "tenant")).all()
     assert closed
     for account in closed:
         assert account.closed_on is not None
@@ -206,15 +192,12 @@ def test_some_customers_are_in_arrears_by_a_few_bills(seeded: Seeded, session: S
     assert 0.04 <= len(owing) / seeded.summary.customers <= 0.2
 
 
-def test_prepaid_accounts_pay_without_naming_a_bill_and_mostly_ahead(
-    seeded: Seeded, session: Session
-) -> None:
+def test_prepaid_accounts_pay_without_naming_a_bill_and_mostly_ahead(seeded: Seeded, session: Session) -> None:
     prepaid = session.scalars(select(Account).where(Account.prepaid)).all()
     named = select(func.count()).where(Payment.account_id.in_([account.id for account in prepaid]))
     assert session.scalar(named.where(Payment.bill_id.is_not(None))) == 0
     balances = [
-        balance_of(session, account=account, today=seeded.today, residential=True).balance
-        for account in prepaid
+        balance_of(session, account=account, today=seeded.today, residential=True).balance for account in prepaid
     ]
     assert len(balances) >= 5
     assert sum(balance > 0 for balance in balances) > len(balances) / 2

@@ -137,9 +137,7 @@ def test_a_wrong_description_names_file_and_key(tmp_path: Path) -> None:
     for file in DEMO.glob("*.yaml"):
         (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     kinds = tmp_path / "kinds.yaml"
-    kinds.write_text(
-        kinds.read_text(encoding="utf-8").replace("profile: night", "profile: nigth"), encoding="utf-8"
-    )
+    kinds.write_text(kinds.read_text(encoding="utf-8").replace("profile: night", "profile: nigth"), encoding="utf-8")
     with pytest.raises(DemoDataError, match=r"kinds\.yaml: night: no profile nigth"):
         load_region(tmp_path)
     (tmp_path / "people.yaml").write_text("surnames: []", encoding="utf-8")
@@ -150,9 +148,7 @@ def test_a_wrong_description_names_file_and_key(tmp_path: Path) -> None:
 def test_the_full_region_has_what_its_description_promises(fill: Fill) -> None:
     """500 customers, one month: who they are does not depend on the number of months."""
     with fill(date(2026, 11, 22), customers=500, months=1).reading() as session:
-        per_customer = Counter(
-            session.scalars(select(Account.customer_id).where(Account.closed_on.is_(None)))
-        )
+        per_customer = Counter(session.scalars(select(Account.customer_id).where(Account.closed_on.is_(None))))
         assert len(per_customer) == 500
         assert sum(count >= 2 for count in per_customer.values()) >= 40
         assert 50 <= session.scalar(select(func.count()).where(Account.prepaid)) <= 70

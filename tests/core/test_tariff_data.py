@@ -158,18 +158,14 @@ SECOND = GOOD[GOOD.index("  - code: hubei.tiered") : GOOD.index("  - code: hubei
 
 
 def test_overlapping_validity_is_an_error(tmp_path: Path) -> None:
-    later = SECOND.replace("2020-01-01", "2020-12-31").replace(
-        "2020-12-31\n    source", "2021-12-31\n    source"
-    )
+    later = SECOND.replace("2020-01-01", "2020-12-31").replace("2020-12-31\n    source", "2021-12-31\n    source")
     with pytest.raises(TariffDataError, match=r"somewhere\.yaml: hubei\.tiered: .*overlaps") as caught:
         book_of(tmp_path, GOOD + later)
     assert (caught.value.file, caught.value.key) == ("somewhere.yaml", "hubei.tiered")
 
 
 def test_consecutive_validity_is_one_history(tmp_path: Path) -> None:
-    later = (
-        SECOND.replace("2020-01-01", "2021-01-01").replace("2020-12-31", "2021-12-31").replace("0.558", "0.5")
-    )
+    later = SECOND.replace("2020-01-01", "2021-01-01").replace("2020-12-31", "2021-12-31").replace("0.558", "0.5")
     book = book_of(tmp_path, GOOD + later)
 
     prices = [book.plan("hubei.tiered", day).tiers[0].price for day in (date(2020, 12, 31), date(2021, 1, 1))]
@@ -204,9 +200,7 @@ def test_consecutive_validity_is_one_history(tmp_path: Path) -> None:
         ("region: hubei", "region: [", "-", "cannot be read"),
     ],
 )
-def test_wrong_file_names_file_key_and_problem(
-    tmp_path: Path, old: str, new: str, key: str, problem: str
-) -> None:
+def test_wrong_file_names_file_key_and_problem(tmp_path: Path, old: str, new: str, key: str, problem: str) -> None:
     assert old in GOOD
     with pytest.raises(TariffDataError) as caught:
         book_of(tmp_path, GOOD.replace(old, new, 1))
@@ -216,9 +210,7 @@ def test_wrong_file_names_file_key_and_problem(
 
 def test_published_price_that_the_formula_contradicts_is_an_error(tmp_path: Path) -> None:
     text = (TARIFFS / "hubei.yaml").read_text(encoding="utf-8")
-    with pytest.raises(
-        TariffDataError, match=re.escape("peak price 0.848961 does not fit the formula, 0.846961")
-    ):
+    with pytest.raises(TariffDataError, match=re.escape("peak price 0.848961 does not fit the formula, 0.846961")):
         book_of(tmp_path, text.replace('peak: "0.846961"', 'peak: "0.848961"'))
 
 

@@ -54,9 +54,7 @@ def test_lines_add_up_to_the_total(plan: Plan, first: Decimal, second: Decimal, 
 
 @pytest.mark.parametrize("plan", [plan for plan in PLANS if not plan.basic], ids=lambda plan: plan.code)
 @given(first=kwh, second=kwh, more=kwh, cum=kwh)
-def test_more_kwh_never_cost_less(
-    plan: Plan, first: Decimal, second: Decimal, more: Decimal, cum: Decimal
-) -> None:
+def test_more_kwh_never_cost_less(plan: Plan, first: Decimal, second: Decimal, more: Decimal, cum: Decimal) -> None:
     # A fen of rounding may fall either way when a new line begins, so allow one for each line.
     small = bill_of(plan, usage_for(plan, first, second), cum)
     large = bill_of(plan, usage_for(plan, first + more, second), cum)

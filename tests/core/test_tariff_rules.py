@@ -72,9 +72,7 @@ def test_large_family_of_half_a_year_gets_half_of_the_extension() -> None:
 
 def test_region_may_extend_the_first_bound_only() -> None:
     bounds = year_bounds(household(), large_family_kwh=D(100), extend="first_only")
-    same_as_data = year_bounds(
-        replace(household(), large_family_extends="first_only"), large_family_kwh=D(100)
-    )
+    same_as_data = year_bounds(replace(household(), large_family_extends="first_only"), large_family_kwh=D(100))
 
     assert (D(3360), D(4800)) == bounds == same_as_data
 

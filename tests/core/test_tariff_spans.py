@@ -38,9 +38,7 @@ def changing_book(*, uppers: tuple[int, int] = (2160, 4800)) -> TariffBook:
     """A book whose prices fall by two fen on 1 July 2026, with other bounds if wanted."""
     plan: Plan = BOOK.plan(CODE, date(2026, 6, 1))
     bounds = (D(uppers[0]), D(uppers[1]), None)
-    cheaper = tuple(
-        Tier(upper, tier.price - D("0.02")) for upper, tier in zip(bounds, plan.tiers, strict=True)
-    )
+    cheaper = tuple(Tier(upper, tier.price - D("0.02")) for upper, tier in zip(bounds, plan.tiers, strict=True))
     return TariffBook(
         [
             replace(plan, effective_to=date(2026, 6, 30)),
@@ -80,9 +78,7 @@ def test_price_change_with_a_reading_keeps_the_tiers_of_the_year() -> None:
         readings={date(2026, 7, 1): flat(120)},
     )
 
-    assert [D("68.96"), D("47.04")] == [
-        part.charge.total for part in bill.parts
-    ]  # 80/40 kWh, then 80 at 0.588
+    assert [D("68.96"), D("47.04")] == [part.charge.total for part in bill.parts]  # 80/40 kWh, then 80 at 0.588
     assert (D("116.00"), D(2280), False) == (bill.total, bill.cum_after, bill.estimated)
 
 
@@ -158,9 +154,7 @@ def test_days_without_a_plan_are_refused() -> None:
         (date(2020, 6, 1), date(2030, 1, 1), 12),
     ],
 )
-def test_part_month_of_service_counts_as_a_whole_one(
-    opened: date | None, closed: date | None, months: int
-) -> None:
+def test_part_month_of_service_counts_as_a_whole_one(opened: date | None, closed: date | None, months: int) -> None:
     assert months == months_in_service(2026, opened=opened, closed=closed)
 
 

@@ -35,9 +35,7 @@ from core.tariff import (
 from core.tariff.numbers import CENT, money, round_to
 
 ROOT = Path(__file__).parents[2]
-VECTORS = {
-    each["id"]: each for each in json.loads((ROOT / "tests/data/tariff_vectors.json").read_text("utf-8"))
-}
+VECTORS = {each["id"]: each for each in json.loads((ROOT / "tests/data/tariff_vectors.json").read_text("utf-8"))}
 BOOK = TariffBook.load(ROOT / "data/tariffs")
 JANUARY = date(2026, 1, 15)
 JUNE = date(2026, 6, 15)
@@ -165,9 +163,7 @@ def changed_prices() -> tuple[Plan, Plan]:
 def opened_in_may(given: dict[str, Any], out: dict[str, Any]) -> None:
     bounds = service_bounds(BOOK, "hubei.residential.tier", 2026, Service(opened=date(2026, 5, 20)))
     assert [Decimal(bound) for bound in out["bounds"]] == list(bounds)
-    bill = charge(
-        household(), flat(given["q"]), cum_before=Decimal(given["c0"]), months_in_service=given["months"]
-    )
+    bill = charge(household(), flat(given["q"]), cum_before=Decimal(given["c0"]), months_in_service=given["months"])
     assert as_tier_vector(bill) == out["bill"]
 
 

@@ -80,9 +80,7 @@ def add_meter(
         sharp, peak, flat, valley = map(Decimal, values)
         quality = "estimated" if day in estimated else "actual"
         session.add(
-            DailyReading(
-                meter_id=meter.id, day=day, sharp=sharp, peak=peak, flat=flat, valley=valley, quality=quality
-            )
+            DailyReading(meter_id=meter.id, day=day, sharp=sharp, peak=peak, flat=flat, valley=valley, quality=quality)
         )
     session.flush()
     return meter
@@ -237,9 +235,7 @@ def test_the_use_of_a_month_is_what_was_billed(seeded: Seeded) -> None:
     with seeded.database.reading() as session:
         checked = 0
         for account in session.scalars(select(Account)):
-            months = monthly_usage(
-                session, account=account, first=seeded.summary.first_month, last=seeded.today
-            )
+            months = monthly_usage(session, account=account, first=seeded.summary.first_month, last=seeded.today)
             billed = session.execute(
                 select(Bill.month, Bill.kwh).where(Bill.account_id == account.id).order_by(Bill.month)
             ).all()
@@ -275,11 +271,7 @@ def test_a_span_is_the_sum_of_its_parts(seeded: Seeded, cut: int) -> None:
     middle = date.fromordinal(first.toordinal() + cut)
     with seeded.database.reading() as session:
         account = session.scalars(
-            select(Account)
-            .join(Meter)
-            .where(Account.closed_on.is_(None))
-            .group_by(Account.id)
-            .having(func.count() > 1)
+            select(Account).join(Meter).where(Account.closed_on.is_(None)).group_by(Account.id).having(func.count() > 1)
         ).first()
         assert account is not None
         whole, early, late = (

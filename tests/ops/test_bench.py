@@ -1,110 +1,117 @@
 """The measurement, against small servers that take a known time."""
 
-import asyncio
 import json
-import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.clock import system_clock
-from core.identity import read_customer, read_identity
+from core.identity import read_identity
 from ops import bench
-from ops.databases import Holder
-from ops.environment import Settings
 
-HOLDER = Holder("C1", "0123456789")
-Answer = Callable[[str, dict[str, str], dict[str, object]], dict[str, object]]
+KEY = "k" * 40
+ACCOUNT = "0123456789"
+Answer = Callable[[str, str, dict[str, Any]], dict[str, Any]]
 
 
-@asynccontextmanager
-async def server(answer: Answer, seconds: Callable[[], float]) -> AsyncIterator[str]:
+@contextmanager
+def server(answer: Answer, seconds: Callable[[], float]) -> Iterator[str]:
     """Serve JSON answers over HTTP, each `seconds()` after its question."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := (await reader.readuntil(b"\r\n\r\n")).decode():
-            first, *lines = head.strip().split("\r\n")
-            headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-            body = json.loads(await reader.readexactly(int(headers["content-length"])))
-            await asyncio.sleep(seconds())
-            content = json.dumps(answer(first.split()[1], headers, body)).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(content) + content)
-            if reader.at_eof():
-                break
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: two would wait for each other
 
-    async def quietly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except asyncio.IncompleteReadError:
-            writer.close()
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            time.sleep(seconds())
+            content = json.dumps(answer(self.path, self.headers["Authorization"], body)).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
-    listening = await asyncio.start_server(quietly, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    listening.close()
+        def log_message(self, *_: object) -> None:
+            pass
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening.daemon_threads = True
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{listening.server_port}"
+    listening.shutdown()
+    listening.server_close()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def short_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"RUN_IN": 1, "AROUND": 1, "SHORT": 2, "LONG": 12}.items():
-        monkeypatch.setattr(bench, name, value)
+    monkeypatch.setattr(bench, "WARM_UP", 1)
+    monkeypatch.setattr(bench, "CONVERSATIONS", 2)
+    monkeypatch.setattr(bench, "EARLY", range(1, 3))
+    monkeypatch.setattr(bench, "LATE", range(5, 7))
 
 
-async def measured(rasa: Answer, bridge: Answer, bridge_seconds: Callable[[], float]) -> bench.Result:
-    async with server(rasa, lambda: 0.02) as rasa_url, server(bridge, bridge_seconds) as base:
-        os.environ["DIANFU_RASA_URL"] = rasa_url
-        return await bench.measure(Settings.load(), base, HOLDER, 5)
-
-
-def rasa_answers(path: str, headers: dict[str, str], body: dict[str, object]) -> dict[str, object]:
+def rasa_answers(path: str, authorization: str, body: dict[str, Any]) -> dict[str, Any]:
     """Answer as Rasa does, if the question is put as the bridge puts it."""
-    assert path == "/webhooks/bridge/turn"
-    assert headers["authorization"] == f"Bearer {os.environ['DIANFU_RASA_TOKEN']}"
-    metadata = body["metadata"]
-    assert isinstance(metadata, dict)
-    assert isinstance(body["sender"], str)
-    identity = read_identity(
-        os.environ["DIANFU_IDENTITY_KEY"], metadata["identity"], now=system_clock(), sender=body["sender"]
-    )
-    assert identity.accounts == (HOLDER.account_no,)
+    assert (path, authorization) == ("/webhooks/bridge/turn", "Bearer rasa")
+    identity = read_identity(KEY, body["metadata"]["identity"], now=system_clock(), sender=body["sender"])
+    assert identity.accounts == (ACCOUNT,)
     return {"messages": [{"custom": {"type": "bill_card", "text": "…"}}]}
 
 
-def bridge_answers(path: str, headers: dict[str, str], _body: dict[str, object]) -> dict[str, object]:
+def bridge_answers(path: str, authorization: str, _body: dict[str, Any]) -> dict[str, Any]:
     if path == "/v1/sessions":
-        token = headers["authorization"].removeprefix("Bearer ")
-        claim = read_customer(os.environ["DIANFU_CUSTOMER_TOKEN_KEY"], token, now=system_clock())
-        assert claim.customer_no == HOLDER.customer_no
+        assert authorization == "Bearer customer"
         return {"token": "session"}
-    assert (path, headers["authorization"]) == ("/v1/messages", "Bearer session")
+    assert (path, authorization) == ("/v1/messages", "Bearer session")
     return {"messages": [{"type": "bill_card"}], "mode": "bot"}
 
 
-@pytest.mark.usefixtures("short_run")
-async def test_the_ratios_are_those_of_the_times_that_turns_took() -> None:
+def measured(bridge: Answer, bridge_seconds: Callable[[], float]) -> bench.Figures:
+    with server(rasa_answers, lambda: 0.02) as rasa_url, server(bridge, bridge_seconds) as bridge_url:
+        site = bench.Site(bridge_url, rasa_url, "C1", ACCOUNT, "customer", "rasa", KEY)
+        return bench.Bench(site).measure(6, lambda _what, _done, _total: None)
+
+
+def test_what_is_added_and_the_ratio_are_those_of_the_times_that_turns_took() -> None:
     asked = iter(range(1000))
 
     def seconds() -> float:
-        # One opening, 6 turns beside Rasa, one opening, then the long conversation, which slows down at its end.
-        return 0.04 if next(asked) < 8 + 8 else 0.08
+        # An opening and 7 turns beside Rasa; two openings, and two conversations of 6 turns that slow down at the end.
+        return 0.04 if next(asked) < 8 + 2 + 8 else 0.08
 
-    result = await measured(rasa_answers, bridge_answers, seconds)
-    assert result.direct == pytest.approx(20, abs=15)
-    assert result.bridge / result.direct == pytest.approx(2, abs=0.8)
-    assert result.long / result.short == pytest.approx(2, abs=0.5)
+    figures = measured(bridge_answers, seconds)
+    assert (len(figures.bridge), len(figures.rasa), len(figures.early), len(figures.late)) == (6, 6, 4, 4)
+    assert figures.added_ms == pytest.approx(20, abs=12)
+    assert figures.ratio == pytest.approx(2, abs=0.5)
 
 
-@pytest.mark.usefixtures("short_run")
-async def test_an_apology_is_not_measured_as_an_answer() -> None:
-    def apologises(path: str, headers: dict[str, str], body: dict[str, object]) -> dict[str, object]:
-        answer = bridge_answers(path, headers, body)
+def test_an_apology_is_not_measured_as_an_answer() -> None:
+    def apologises(path: str, authorization: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = bridge_answers(path, authorization, body)
         return answer if "token" in answer else {"messages": [{"type": "text", "text": "抱歉"}], "mode": "bot"}
 
     with pytest.raises(bench.NoAnswer, match="without a bill"):
-        await measured(rasa_answers, apologises, lambda: 0)
+        measured(apologises, lambda: 0)
 
 
-def test_the_table_shows_times_and_ratios() -> None:
-    table = bench.Result(direct=50, bridge=55, short=54, long=60).table()
-    assert "| bill question, through the bridge | 55.0 | 1.10 (adds 5.0 ms) |" in table
-    assert "| through the bridge, turn 300 | 60.0 | 1.11 |" in table
+def test_the_table_shows_times_difference_and_ratio() -> None:
+    table = bench.table(bench.Figures([0.055] * 3, [0.05] * 3, early=[0.05], late=[0.06]))
+    assert "| The bridge adds, at the median | 5.0 ms (x 1.10) | ≤ 10 ms |" in table
+    assert "| Turn 300 against turn 10 | x 1.20 | ≤ 1.3 |" in table
+
+
+def test_the_table_goes_between_the_marks_and_nowhere_else(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    bench.put_between_marks(page, "new")
+    bench.put_between_marks(page, "newer")
+    assert page.read_text() == "before\n<!-- bench -->\nnewer\n<!-- /bench -->\nafter\n"
+    page.write_text("no marks")
+    bench.put_between_marks(page, "new")
+    assert page.read_text() == "no marks"

@@ -53,7 +53,7 @@ function useFollowing(rows, waiting, typing) {
   return { box, missed, onscroll, toEnd };
 }
 
-const IDEAS = ["查询本月电费", "最近用了多少电", "我家停电了", "电价是怎么算的"];
+const IDEAS = ["上个月电费多少", "最近用了多少电", "我家停电了", "电价是怎么算的"];
 
 const Welcome = ({ chat }) => html`
   <div class="welcome">

@@ -36,7 +36,10 @@ class Message extends Component {
 
   render({ item, big, first, last, choice, onPress }) {
     if (item.author === "system" && item.type !== "safety") {
-      return html`<li class="notice"><span><${Words} text=${item.text}/></span></li>`;
+      return html`<li class="notice">
+        <span><${Words} text=${item.text}/></span>
+        ${item.buttons.length > 0 && html`<${Buttons} item=${item} choice=${choice} onPress=${onPress}/>`}
+      </li>`;
     }
     const mine = item.author === "customer";
     return html`<li class=${"message " + item.author + (first ? " first" : "")}>

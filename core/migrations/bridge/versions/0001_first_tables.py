@@ -55,9 +55,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("title", sa.String(length=80), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["conversation_id"], ["conversations.id"], name=op.f("fk_buttons_conversation_id")
-        ),
+        sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], name=op.f("fk_buttons_conversation_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_buttons")),
     )
     with op.batch_alter_table("buttons", schema=None) as batch_op:
@@ -79,9 +77,7 @@ def upgrade() -> None:
         sa.Column("in_reply_to", sa.Integer(), nullable=True),
         sa.Column("understood", sa.JSON(), nullable=True),
         sa.Column("turn", sa.String(length=8), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["conversation_id"], ["conversations.id"], name=op.f("fk_messages_conversation_id")
-        ),
+        sa.ForeignKeyConstraint(["conversation_id"], ["conversations.id"], name=op.f("fk_messages_conversation_id")),
         sa.PrimaryKeyConstraint("conversation_id", "seq", name=op.f("pk_messages")),
         sa.UniqueConstraint("channel", "external_id", name=op.f("uq_messages_channel")),
     )
