@@ -111,11 +111,12 @@ class _Builder:
     def _accounts(self, kind: Kind, number: int, n: int, person: bool, district: District) -> Iterator[AccountSpec]:
         for index, account in enumerate(kind.accounts):
             spans = account_spans(account, number, Random(f"{n}:{index}:opened"))
+            there = self._elsewhere(account, index, n, district)
             for step, (opened, closed) in enumerate(spans):
                 over = closed is not None and closed < self.first
                 if opened < self.today - ONE_DAY and not over:
                     slot = index + step * len(kind.accounts)
-                    yield self._account(account, number, n, slot, person, district, opened, closed)
+                    yield self._account(account, number, n, slot, person, there, opened, closed)
 
     def _account(
         self, kind: AccountKind, number: int, n: int, slot: int, person: bool, district: District,
@@ -151,6 +152,13 @@ class _Builder:
     def _district(self, kind: Kind, number: int, rng: Random) -> District:
         rural = even(number) < kind.rural
         return rng.choice([place for place in self.region.districts if (place.area != "city") == rural])
+
+    def _elsewhere(self, account: AccountKind, index: int, n: int, home: District) -> District:
+        """Return where a customer's account lies: the first and a charging pile at home, further ones elsewhere."""
+        others = [place for place in self.region.districts if place.area == home.area and place != home]
+        if index == 0 or self._user_class(account.plan) == "charging" or not others:
+            return home
+        return Random(f"{n}:{index}:district").choice(others)
 
     def _habit(self, n: int, *, prepaid: bool) -> str:
         if prepaid:

@@ -166,8 +166,10 @@ async def test_long_titles_and_reasons_are_cut_to_what_the_columns_hold(bridge: 
 async def test_a_turn_that_outlasts_the_deadline_comes_later_with_the_same_id(bridge: Bridge) -> None:
     customer = await bridge.customer()
     bridge.rasa.gate = asyncio.Event()
-    asking = [asyncio.create_task(customer.say("第一问", "one")), asyncio.create_task(customer.say("第二问", "two"))]
-    answers = await asyncio.gather(*asking)
+    first = asyncio.create_task(customer.say("第一问", "one"))
+    while not bridge.rasa.asked:
+        await asyncio.sleep(0.005)
+    answers = await asyncio.gather(first, customer.say("第二问", "two"))
     assert [(answer["messages"], answer["pending"]) for answer in answers] == [([], True)] * 2
     bridge.rasa.gate.set()
     later = await customer.say("第二问", "two")

@@ -131,7 +131,8 @@ async def test_stopping_leaves_no_process_and_no_grandchild(tmp_path: Path) -> N
     await run([process(tmp_path, "actions", WITH_CHILD), process(tmp_path, "api")], log, nothing)
     pids = log.pids() + log.pids("child")
     assert len(pids) == 3
-    assert [pid for pid in pids if alive(pid)] == []
+    # The last signal is sent before the supervisor returns; the kernel may still be at it.
+    await until(lambda: not any(alive(pid) for pid in pids), within=2)
 
 
 async def test_a_process_that_ignores_sigterm_is_killed_after_the_grace_period(tmp_path: Path) -> None:
