@@ -242,7 +242,6 @@ def change_mode(
     conversation.mode_reason = reason[:MAX_REASON] if reason else None
     if target == "bot":
         conversation.priority = PRIORITY_NORMAL
-    session.flush()
 
 
 def messages_after(session: Session, conversation_id: str, after: int, *, limit: int = PAGE) -> list[Message]:
@@ -282,5 +281,4 @@ def _append(session: Session, conversation: Conversation, draft: Draft, now: dat
     conversation.next_seq += 1
     conversation.last_at = now
     session.add(message)
-    session.flush()
     return message
