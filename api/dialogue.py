@@ -188,7 +188,7 @@ class Dialogue:
         if answer.handoff == "danger":
             drafts = self._reception.raise_alarm(session, conversation, message, None, now=now) + drafts
         elif answer.handoff:
-            drafts += self._reception.queue(session, conversation, answer.handoff, now=now)
+            drafts += self._reception.queue(conversation, answer.handoff, now=now)
         return self._close(session, conversation, message, drafts)
 
     def _close(self, session: Session, conversation: Conversation, message: Message, drafts: list[Draft]) -> Outcome:

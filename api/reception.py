@@ -40,7 +40,7 @@ class Reception:
             "account_no": conversation.accounts[0] if len(conversation.accounts) == 1 else None,
         })  # fmt: skip
         if conversation.mode in ("bot", "closed"):
-            log_of.change_mode(session, conversation, "alarm", now=now, reason="danger")
+            log_of.change_mode(conversation, "alarm", now=now, reason="danger")
         conversation.priority = log_of.PRIORITY_DANGER
         self._metrics.danger.labels(danger.kind).inc()
         return [Draft("system", self._safety.wording(danger, filed=True), "safety")]
@@ -57,19 +57,19 @@ class Reception:
         """Return what the bridge says to this message, [] if a person will answer, or None if it is for Rasa."""
         if message.payload == LEAVE_QUEUE and conversation.mode in ("queued", "bot"):
             if conversation.mode == "queued":
-                log_of.change_mode(session, conversation, "leave_queue", now=now)
+                log_of.change_mode(conversation, "leave_queue", now=now)
             return [Draft("system", self._wording.left_queue)]
         if conversation.mode != "bot":
             return self._note(conversation)
         if message.payload == HANDOFF or (message.payload is None and self._wording.asks_for_person(message.text)):
-            return self.queue(session, conversation, "asked", now=now)
+            return self.queue(conversation, "asked", now=now)
         return None
 
-    def queue(self, session: Session, conversation: Conversation, reason: str, *, now: datetime) -> list[Draft]:
+    def queue(self, conversation: Conversation, reason: str, *, now: datetime) -> list[Draft]:
         """Put a conversation in the queue for a person and say so; in another mode than `bot` nothing changes."""
         if conversation.mode != "bot":
             return []
-        log_of.change_mode(session, conversation, "ask_person", now=now, reason=reason)
+        log_of.change_mode(conversation, "ask_person", now=now, reason=reason)
         self._metrics.handoffs.labels(reason).inc()
         return [Draft("system", self._wording.queued, "notice", buttons=((self._wording.leave_queue, LEAVE_QUEUE),))]
 

@@ -227,9 +227,7 @@ def find_button(session: Session, conversation: Conversation, button_id: str) ->
     return button
 
 
-def change_mode(
-    session: Session, conversation: Conversation, cause: str, *, now: datetime, reason: str | None = None
-) -> None:
+def change_mode(conversation: Conversation, cause: str, *, now: datetime, reason: str | None = None) -> None:
     """Move the conversation to the mode that `cause` leads to; back with the bot, nothing about it is urgent.
 
     Raises:

@@ -288,7 +288,7 @@ async def _unavailable(bridge: Bridge, customer: Any) -> None:
     warned = await customer.say(DANGER, "b")
     assert [(one["type"], one["author"], one["seq"]) for one in warned["messages"]] == [("safety", "system", 0)]
     assert "已为您登记" not in warned["messages"][0]["text"]
-    assert bridge.figure("dianfu_danger_total", kind="fire") == 1
+    assert bridge.figure("dianfu_danger_total", kind="wire") == 1
     assert bridge.rasa.asked == []
 
 
@@ -331,7 +331,7 @@ async def test_an_urgent_order_waits_for_its_database_and_is_opened_once(start: 
         assert deliver_due(bridge.parts) == 0
         with well.reading() as session:
             [order] = session.scalars(select(WorkOrder)).all()
-        assert (order.cause, order.priority, order.kind) == (f"{customer.conversation_id}:1", "urgent", "fire")
+        assert (order.cause, order.priority, order.kind) == (f"{customer.conversation_id}:1", "urgent", "wire")
         with bridge.parts.bridge.reading() as session:
             [item] = session.scalars(select(OutboxItem)).all()
         assert (item.attempts, item.done_at is not None) == (4, True)

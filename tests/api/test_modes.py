@@ -29,7 +29,7 @@ def _change(bridge: Bridge, customer: Customer, *causes: str) -> None:
     with bridge.parts.bridge.transaction() as session:
         conversation = log_of.find_conversation(session, customer.conversation_id, lock=True)
         for cause in causes:
-            log_of.change_mode(session, conversation, cause, now=bridge.clock())
+            log_of.change_mode(conversation, cause, now=bridge.clock())
 
 
 def _orders(bridge: Bridge, customer: Customer) -> list[OutboxItem]:
@@ -50,7 +50,7 @@ async def test_a_danger_is_answered_at_once_in_every_mode(bridge: Bridge, mode: 
     assert (found.mode, found.priority) == ("human" if mode == "human" else "queued", log_of.PRIORITY_DANGER)
     [order] = _orders(bridge, customer)
     assert order.payload == {
-        "category": "故障报修→紧急→起火冒烟", "kind": "fire", "description": DANGER, "account_no": "4201234567890",
+        "category": "故障报修→紧急→断线落地", "kind": "wire", "description": DANGER, "account_no": "4201234567890",
     }  # fmt: skip
     assert bridge.rasa.asked == []
 

@@ -128,7 +128,7 @@ async def test_a_message_without_a_hint_arrives_with_the_next_look(
         with served.bridge.parts.bridge.transaction() as session:
             conversation = log_of.find_conversation(session, served.customer.conversation_id, lock=True)
             log_of.record_reply(session, conversation, Draft("agent", "我是坐席"), now=system_clock())
-            log_of.change_mode(session, conversation, "ask_person", now=system_clock())
+            log_of.change_mode(conversation, "ask_person", now=system_clock())
         assert (await _next(one, "message", within=1))["message"]["text"] == "我是坐席"
         assert (await _next(one, "mode"))["mode"] == "queued"
 

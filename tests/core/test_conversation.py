@@ -62,24 +62,24 @@ def test_the_mode_changes_as_the_table_says_and_not_otherwise(bridge: Database, 
         conversation = _open(session)
         conversation.mode = mode
         if (mode, cause) in EXPECTED:
-            log_of.change_mode(session, conversation, cause, now=NOW, reason="why")
+            log_of.change_mode(conversation, cause, now=NOW, reason="why")
             assert (conversation.mode, conversation.mode_since, conversation.mode_reason) == (
                 EXPECTED[mode, cause], NOW, "why",
             )  # fmt: skip
         else:
             with pytest.raises(WrongMode):
-                log_of.change_mode(session, conversation, cause, now=NOW)
+                log_of.change_mode(conversation, cause, now=NOW)
             assert conversation.mode == mode
 
 
 def test_back_with_the_bot_nothing_is_urgent(bridge: Database) -> None:
     with bridge.transaction() as session:
         conversation = _open(session)
-        log_of.change_mode(session, conversation, "alarm", now=NOW)
+        log_of.change_mode(conversation, "alarm", now=NOW)
         conversation.priority = log_of.PRIORITY_DANGER
-        log_of.change_mode(session, conversation, "claim", now=NOW)
+        log_of.change_mode(conversation, "claim", now=NOW)
         assert conversation.priority == log_of.PRIORITY_DANGER
-        log_of.change_mode(session, conversation, "hand_back", now=NOW)
+        log_of.change_mode(conversation, "hand_back", now=NOW)
         assert conversation.priority == log_of.PRIORITY_NORMAL
 
 
@@ -135,7 +135,7 @@ def test_an_unknown_conversation_is_not_found(bridge: Database) -> None:
 def test_a_closed_conversation_takes_nothing_but_what_is_urgent(bridge: Database) -> None:
     with bridge.transaction() as session:
         conversation = _open(session)
-        log_of.change_mode(session, conversation, "close", now=NOW)
+        log_of.change_mode(conversation, "close", now=NOW)
         with pytest.raises(ConversationClosed):
             _say(session, conversation, "在吗", "a")
         _, is_new = log_of.record_customer(

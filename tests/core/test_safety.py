@@ -77,3 +77,10 @@ def test_a_broken_file_is_refused_at_start(tmp_path: Path, old: str, new: str) -
     broken.write_text(text.replace(old, new) if old in text else text.replace("倒|断|歪)杆", "倒|断|歪杆"), "utf-8")
     with pytest.raises(ValueError, match=r"."):
         SafetyLine.load(broken)
+
+
+def test_a_fallen_wire_that_sparks_gets_the_distance_to_keep(line: SafetyLine) -> None:
+    danger = line.detect("电线掉地上冒火花")
+    assert danger is not None
+    assert danger.kind == "wire"
+    assert "8 米" in line.wording(danger, filed=True)
