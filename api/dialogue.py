@@ -108,7 +108,7 @@ class Dialogue:
             return question, None if message.turn == "open" else _recorded(session, question)
         if danger:
             drafts = self._reception.raise_alarm(session, conversation, message, danger, now=now)
-        elif (own := self._reception.answer(session, conversation, message, now=now)) is not None:
+        elif (own := self._reception.answer(conversation, message, now=now)) is not None:
             drafts = own
         else:
             first = log_of.open_turns(session, conversation_id)[0]

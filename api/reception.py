@@ -51,9 +51,7 @@ class Reception:
         text = self._safety.wording(danger, filed=False)
         return Message(seq=0, at=now, author="system", type="safety", text=text, buttons=[])
 
-    def answer(
-        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
-    ) -> list[Draft] | None:
+    def answer(self, conversation: Conversation, message: Message, *, now: datetime) -> list[Draft] | None:
         """Return what the bridge says to this message, [] if a person will answer, or None if it is for Rasa."""
         if message.payload == LEAVE_QUEUE and conversation.mode in ("queued", "bot"):
             if conversation.mode == "queued":
