@@ -105,7 +105,7 @@ def test_the_bot_image_trains_and_runs_rasa_as_the_command_line_does() -> None:
     words = training.command(Path("models"), force=False)[1:]
     assert " ".join(words) in re.sub(r"\s+", " ", train)
     run = json.loads(instructions("bot", "CMD")[0])
-    own = serve.rasa_command(RasaSettings(rasa_host="0.0.0.0", rasa_token="t", actions_token="t"))  # type: ignore[arg-type]  # pydantic makes the secrets
+    own = serve.rasa_command(RasaSettings(rasa_host="0.0.0.0", rasa_token="t", actions_token="t"))
     assert run[1:] == list(own)[1:]
     for path in ("bot/endpoints.yml", "bot/credentials.yml"):
         assert in_image("bot", path)
