@@ -12,7 +12,7 @@ RUN apt-get update \
 WORKDIR /app
 COPY requirements/bot.txt requirements/bot.txt
 RUN UV_DEFAULT_INDEX="${PIP_INDEX_URL:-}" uv pip sync --no-cache --python /venv/bin/python --require-hashes requirements/bot.txt
-ENV TF_CPP_MIN_LOG_LEVEL=2 SQLALCHEMY_SILENCE_UBER_WARNING=1 CUDA_VISIBLE_DEVICES=-1 RASA_TELEMETRY_ENABLED=false OMP_WAIT_POLICY=passive
+ENV TF_CPP_MIN_LOG_LEVEL=2 SQLALCHEMY_SILENCE_UBER_WARNING=1 CUDA_VISIBLE_DEVICES=-1 RASA_TELEMETRY_ENABLED=false
 COPY bot bot
 COPY data/nlu data/nlu
 COPY data/rules data/rules
@@ -27,7 +27,7 @@ COPY --from=bot-build /venv /venv
 COPY --from=bot-build /app/models models
 COPY bot bot
 ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    TF_CPP_MIN_LOG_LEVEL=2 SQLALCHEMY_SILENCE_UBER_WARNING=1 CUDA_VISIBLE_DEVICES=-1 RASA_TELEMETRY_ENABLED=false OMP_WAIT_POLICY=passive
+    TF_CPP_MIN_LOG_LEVEL=2 SQLALCHEMY_SILENCE_UBER_WARNING=1 CUDA_VISIBLE_DEVICES=-1 RASA_TELEMETRY_ENABLED=false
 USER 10001
 EXPOSE 5005
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["python", "-c", \

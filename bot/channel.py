@@ -18,6 +18,8 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from bot import wishes
+
 Handler = Callable[[UserMessage], Awaitable[Any]]
 
 # Above so many events since the session start the next turn begins a new session (docs/decisions/0004).
@@ -78,7 +80,10 @@ class BridgeInput(InputChannel):
                 return _refuse(422, "sender and text must not be empty")
             if body.get("kind") != "payload" and text.startswith("/"):
                 return _refuse(422, "typed text must not look like a command")
-            return await _turn(request.app.ctx.agent, on_new_message, sender, text, body.get("metadata") or {})
+            typed = body.get("kind") != "payload"
+            return await _turn(
+                request.app.ctx.agent, on_new_message, sender, text, body.get("metadata") or {}, typed
+            )
 
         return routes
 
@@ -86,14 +91,40 @@ class BridgeInput(InputChannel):
         return hmac.compare_digest(request.headers.get("authorization", "").encode(), self.expected)
 
 
-async def _turn(agent: Any, handle: Handler, sender: Text, text: Text, metadata: Dict[Text, Any]) -> HTTPResponse:
+async def _turn(
+    agent: Any, handle: Handler, sender: Text, text: Text, metadata: Dict[Text, Any], typed: bool
+) -> HTTPResponse:
     output = TurnOutput()
     async with agent.lock_store.lock(sender):
-        await _cut_long_session(agent, await _tracker(agent, sender))
-    await handle(UserMessage(text, output, sender, input_channel="bridge", metadata=metadata))
+        tracker = await _tracker(agent, sender)
+        await _cut_long_session(agent, tracker)
+    message = UserMessage(text, output, sender, input_channel="bridge", metadata=metadata)
+    understood = await _say(agent, handle, message, typed, wishes.waiting(tracker))
     if not output.messages:
         return _refuse(502, "the turn brought no answer")
-    return response.json({"messages": output.messages, "understood": await _understood(agent, sender)})
+    return response.json({"messages": output.messages, "understood": understood or await _understood(agent, sender)})
+
+
+async def _say(
+    agent: Any, handle: Handler, message: UserMessage, typed: bool, waiting: Optional[Dict[Text, Any]]
+) -> Optional[Dict[Text, Any]]:
+    """Put the message to the dialogue, wish by wish; return what was understood if it was more than one."""
+    if not (typed and agent.is_ready()):
+        await handle(message)
+        answered = message.text.startswith(f"/{wishes.ANSWER}")
+        parts = []
+    else:
+        parsed = await agent.processor.parse_message(message)
+        parts = wishes.split(parsed)
+        await handle(wishes.told(message, parts[0]))
+        answered = parsed["intent"]["name"] == wishes.ANSWER
+    rest = parts[1] if len(parts) > 1 else waiting if answered else None
+    asks = wishes.is_question(message.output_channel.messages)
+    if rest and not asks:
+        await handle(wishes.told(message, rest))
+    if waiting or (rest and asks):
+        await wishes.keep(agent, message.sender_id, rest if asks else None)
+    return parsed["intent"] if len(parts) > 1 else None
 
 
 async def _cut_long_session(agent: Any, tracker: Any) -> None:

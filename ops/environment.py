@@ -71,8 +71,6 @@ _SYSTEM = frozenset(
 _LIBRARIES = ("OPENBLAS_", "OMP_", "MKL_", "TF_")  # how many threads, which kernels: the machine's own affair
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    # The encoder's threads would otherwise spin while they wait, and starve the processes beside them.
-    "OMP_WAIT_POLICY": "passive",
     "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
     "CUDA_VISIBLE_DEVICES": "-1",
     "RASA_TELEMETRY_ENABLED": "false",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import resource
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +17,7 @@ from ops.spawn import Show, ended_by, spawn
 
 MODELS = Path("models")
 MODEL_NAME = "dianfu"
+RECORD = MODELS / f"{MODEL_NAME}.training.json"
 BOT_PYTHON = Path(".venv-bot/bin/python")
 DATA = ("data/nlu", "data/rules", "data/stories")
 NOTICE_EVERY = 10.0
@@ -61,9 +65,24 @@ async def train(root: Path, show: Show, *, force: bool = False, environment: Map
     if code != 0 or not made.exists():
         shutil.rmtree(aside, ignore_errors=True)
         raise TrainingFailed(f"rasa train: {ended_by(code)}" if code else "rasa train made no model")
+    seconds = time.monotonic() - began
+    record = aside / RECORD.name
+    record.write_text(json.dumps(_cost(made, seconds, forced=force)) + "\n", encoding="utf-8")
     made.replace(root / MODELS / made.name)
+    record.replace(root / RECORD)
     shutil.rmtree(aside, ignore_errors=True)
-    return time.monotonic() - began
+    return seconds
+
+
+def _cost(model: Path, seconds: float, *, forced: bool) -> dict[str, str | int | float | bool]:
+    """Return what `make eval` reports of a training; name and bytes tell which model it is about."""
+    # The greatest memory of any process that this one has waited for; bytes on macOS, KiB elsewhere.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / (1024 * 1024)
+    return {
+        "model": model.name, "bytes": model.stat().st_size, "forced": forced,
+        "seconds": round(seconds, 1), "peak_mib": round(peak, 1),
+    }  # fmt: skip
 
 
 async def _tell_time(show: Show, began: float) -> None:

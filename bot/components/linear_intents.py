@@ -1,8 +1,12 @@
-"""Rasa intent classifier: a linear head over sparse features and sentence vectors, with an explicit rejection."""
+"""Rasa intent classifier: a linear head over sparse features and sentence vectors, with an explicit rejection.
+
+A message that asks for two things gets the intent `a+b`, in the order of asking.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -24,12 +28,18 @@ from rasa.shared.nlu.constants import (
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from .encoder import SentenceEncoder, vectors_of
+from .encoders import Encoder, VectorCache, available, load_encoder
 from .intent_model import IntentModel
-from .normaliser import READING
+from .linear_head import Wishes
+from .machines import DOUBLE
+from .normaliser import READING, TextNormaliser
 
 logger = logging.getLogger(__name__)
-_SOURCES = ("features.py", "linear_head.py", "intent_model.py", "../language/normalise.py", "../lexicon/power.txt")
+_SOURCES = (
+    "features.py", "dense.py", "machines.py", "neighbours.py", "double.py", "use.py", "linear_head.py", "intent_model.py",
+    "../language/normalise.py", "../lexicon/power.txt",
+)  # fmt: skip
+_REMEMBERED = "encoders.json"
 Prediction = dict[str, Any]
 
 
@@ -38,20 +48,38 @@ class LinearIntentClassifier(GraphComponent, IntentClassifier):
     """Sets `intent` and `intent_ranking`; a doubtful message becomes `nlu_fallback`, its ranking stays."""
 
     def __init__(
-        self, config: dict[str, Any], storage: ModelStorage, resource: Resource, model: IntentModel | None = None
+        self,
+        config: dict[str, Any],
+        storage: ModelStorage,
+        resource: Resource,
+        model: IntentModel | None = None,
+        encoders: list[Encoder] | None = None,
     ) -> None:
         self._config, self._storage, self._resource = config, storage, resource
         self._model = model
+        self._encoders = encoders or []
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """C of the machines, folds of the calibration, length of the ranking, intents that are never rejected."""
-        return {"c": 0.5, "folds": 3, "ranking_length": 10, "never_rejected": ["report_danger"]}
+        """The encoders, the folder for vectors of training messages, C of the machines, folds, length of the ranking.
+
+        An encoder that cannot run here is left out of the training, with a warning. `double` is the probability from which two wishes are believed; intents `alone` are never rejected and
+        never one of two: they win over whatever else is in the message.
+        """
+        return {
+            "encoders": ["use"],
+            "cache": "var/encodings",
+            "c": 0.5,
+            "folds": 3,
+            "ranking_length": 10,
+            "double": 0.5,
+            "alone": ["report_danger"],
+        }
 
     @classmethod
     def required_components(cls) -> list[type]:
-        """Readings and vectors come from the encoder."""
-        return [SentenceEncoder]
+        """Readings come from the normaliser."""
+        return [TextNormaliser]
 
     @staticmethod
     def required_packages() -> list[str]:
@@ -85,54 +113,72 @@ class LinearIntentClassifier(GraphComponent, IntentClassifier):
         execution_context: ExecutionContext,
         **_: Any,
     ) -> LinearIntentClassifier:
-        """Load a trained classifier."""
+        """Load a trained classifier; raises EncoderUnavailable if an encoder it needs cannot run here."""
         with model_storage.read_from(resource) as folder:
-            return cls(config, model_storage, resource, IntentModel.load(Path(folder)))
+            names = json.loads((Path(folder) / _REMEMBERED).read_text(encoding="utf-8"))
+            model = IntentModel.load(Path(folder))
+        return cls(config, model_storage, resource, model, [load_encoder(name) for name in names])
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Learn from every message with a single intent; double ones (a+b) are left to the policies."""
-        messages = [each for each in training_data.intent_examples if each.get(TEXT) and "+" not in each.get(INTENT)]
-        vectors = [vectors_of(message) for message in messages]
-        names = sorted(vectors[0]) if vectors else []
+        """Learn from every message; double wishes are labelled `a+b`."""
+        messages = [each for each in training_data.intent_examples if each.get(TEXT)]
+        readings = [message.get(READING) for message in messages]
+        self._encoders = available(self._config["encoders"])
+        cache = VectorCache(Path(self._config["cache"]) / "vectors.sqlite")
+        vectors = [encoder.split(cache.vectors(encoder, readings)) for encoder in self._encoders]
         self._model = IntentModel.fit(
-            [message.get(READING) for message in messages],
-            {name: np.vstack([each[name] for each in vectors]) for name in names},
+            readings,
+            {name: part for parts in vectors for name, part in parts.items()},
             [message.get(INTENT) for message in messages],
             self._config["c"],
             self._config["folds"],
         )
+        names = [encoder.name for encoder in self._encoders]
         logger.info("%d messages, encoders %s, threshold %.3f", len(messages), names, self._model.head.threshold)
         with self._storage.write_to(self._resource) as folder:
+            (Path(folder) / _REMEMBERED).write_text(json.dumps(names), encoding="utf-8")
             self._model.save(Path(folder))
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Return the same messages with intent and ranking."""
         for message in messages:
-            ranking = self._ranking(message)
-            message.set(INTENT, self._decided(ranking), add_to_output=True)
+            decided, ranking = self._read(message)
+            message.set(INTENT, decided, add_to_output=True)
             message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
         return messages
 
-    def _ranking(self, message: Message) -> list[Prediction]:
-        """Return the likeliest intents first; nothing for a message without a visible character."""
+    def _read(self, message: Message) -> tuple[Prediction, list[Prediction]]:
+        """Return the decision and the likeliest intents; no ranking for a message without a visible character."""
         reading = message.get(READING)
         if self._model is None or not reading:
-            return []
-        vectors = {name: vector[np.newaxis, :] for name, vector in vectors_of(message).items()}
-        confidences = self._model.confidences([reading], vectors)[0]
-        best = np.argsort(-confidences)[: self._config["ranking_length"]]
-        return [_prediction(self._model.head.intents[index], float(confidences[index])) for index in best]
-
-    def _decided(self, ranking: list[Prediction]) -> Prediction:
-        threshold = self._model.head.threshold if self._model else 0.0
-        if not ranking:
-            return _prediction(DEFAULT_NLU_FALLBACK_INTENT_NAME, 1.0)
+            return _prediction(DEFAULT_NLU_FALLBACK_INTENT_NAME, 1.0), []
+        # A customer's message is never put on disk.
+        rows = [encoder.split(encoder.encode([reading])) for encoder in self._encoders]
+        wishes = self._model.read([reading], {name: part for parts in rows for name, part in parts.items()})[0]
+        double = self._double(wishes)
+        ranking = self._ranking(wishes)
+        if double:
+            return double, [double, *ranking]
         first = ranking[0]
-        sure = first[PREDICTED_CONFIDENCE_KEY] >= threshold
-        if sure or first[INTENT_NAME_KEY] in self._config["never_rejected"]:
-            return first
-        return _prediction(DEFAULT_NLU_FALLBACK_INTENT_NAME, 1.0 - first[PREDICTED_CONFIDENCE_KEY])
+        sure = first[PREDICTED_CONFIDENCE_KEY] >= self._model.head.threshold
+        if sure or first[INTENT_NAME_KEY] in self._config["alone"]:
+            return first, ranking
+        return _prediction(DEFAULT_NLU_FALLBACK_INTENT_NAME, 1.0 - first[PREDICTED_CONFIDENCE_KEY]), ranking
+
+    def _ranking(self, wishes: Wishes) -> list[Prediction]:
+        best = np.argsort(-wishes.confidences)[: self._config["ranking_length"]]
+        return [_prediction(self._model.head.intents[index], float(wishes.confidences[index])) for index in best]
+
+    def _double(self, wishes: Wishes) -> Prediction | None:
+        """Return the two intents as one if they are believed; one that stands alone is returned without the other."""
+        if wishes.pair is None or wishes.double < self._config["double"]:
+            return None
+        for index in (int(wishes.confidences.argmax()), *wishes.pair):
+            if self._model.head.intents[index] in self._config["alone"]:
+                return _prediction(self._model.head.intents[index], float(wishes.confidences[index]))
+        names = [self._model.head.intents[index] for index in wishes.pair]
+        return _prediction(DOUBLE.join(names), wishes.double)
 
 
 def _prediction(name: str, confidence: float) -> Prediction:

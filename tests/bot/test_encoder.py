@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rasa.engine.graph import ExecutionContext, GraphSchema
-from rasa.engine.storage.local_model_storage import LocalModelStorage
-from rasa.engine.storage.resource import Resource
 from rasa.shared.nlu.training_data.message import Message
-from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.components import encoders
-from bot.components.encoder import SentenceEncoder, available, vectors_of
-from bot.components.encoders import Encoder, EncoderUnavailable, VectorCache, load_encoder
+from bot.components.encoders import Encoder, EncoderUnavailable, VectorCache, available, load_encoder
 from bot.components.normaliser import TextNormaliser
 from bot.language.normalise import READING_LIMIT, reading_of
-
-CONTEXT = ExecutionContext(GraphSchema({}))
 
 
 @pytest.mark.parametrize(
@@ -126,29 +118,3 @@ def _raising(failure: Exception) -> Callable[[], Encoder]:
         raise failure
 
     return load
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> LocalModelStorage:
-    folder = tmp_path / "storage"
-    folder.mkdir()
-    return LocalModelStorage(folder)
-
-
-def test_loaded_encoder_gives_the_vectors_that_training_gave(storage: LocalModelStorage, tmp_path: Path) -> None:
-    config = {"encoders": ["use"], "cache": str(tmp_path / "cache")}
-    trained = SentenceEncoder.create(config, storage, Resource("encoder"), CONTEXT)
-    data = TrainingData([Message(data={"text": "停电了", "reading": "停电了"})])
-    trained.train(data)
-    trained.process_training_data(data)
-    message = Message(data={"text": "停电了", "reading": "停电了"})
-    SentenceEncoder.load(config, storage, Resource("encoder"), CONTEXT).process([message])
-    assert list(vectors_of(message)) == ["use"]
-    np.testing.assert_allclose(vectors_of(message)["use"], vectors_of(data.training_examples[0])["use"], atol=1e-5)
-
-
-def test_model_that_needs_a_missing_encoder_says_so(storage: LocalModelStorage) -> None:
-    with storage.write_to(Resource("encoder")) as folder:
-        (Path(folder) / "encoders.json").write_text(json.dumps(["vanished"]), encoding="utf-8")
-    with pytest.raises(EncoderUnavailable, match="vanished"):
-        SentenceEncoder.load({}, storage, Resource("encoder"), CONTEXT)

@@ -10,10 +10,12 @@ import pytest
 from rasa.engine.graph import ExecutionContext, GraphSchema
 from rasa.engine.storage.local_model_storage import LocalModelStorage
 from rasa.engine.storage.resource import Resource
-from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from bot.components import encoders
+from bot.components.dense import VectorMissing
+from bot.components.encoders import Encoder, EncoderUnavailable
 from bot.components.features import char_grams, mask_numbers, pinyin_grams, word_grams
 from bot.components.intent_model import IntentModel, IntentModelError
 from bot.components.linear_head import TooFewMessages, best_scale, rejection_threshold
@@ -29,19 +31,34 @@ READINGS = [text for texts in MESSAGES.values() for text in texts]
 LABELS = [intent for intent, texts in MESSAGES.items() for _ in texts]
 
 
-def vectors(readings: list[str]) -> dict[str, np.ndarray]:
+DOUBLES = {
+    "停电了，户号是多少": "report_outage+query_account_no",
+    "查电费账单，户号忘了": "query_bill+query_account_no",
+    "家里没电，账单多少": "report_outage+query_bill",
+    "户号在哪看，上月电费多少钱": "query_account_no+query_bill",
+    "九月账单金额，又停电": "query_bill+report_outage",
+    "我的户号，突然断电了": "query_account_no+report_outage",
+}
+
+
+def encode(readings: list[str]) -> np.ndarray:
     """A toy encoder: does the reading speak of power cuts, money, the account number?"""
     rows = [[any(c in text for c in cue) for cue in ("停断黑没", "账钱", "户")] for text in readings]
-    return {"toy": np.array(rows, dtype=np.float32)}
+    return np.array(rows, dtype=np.float32)
+
+
+def vectors(readings: list[str]) -> dict[str, np.ndarray]:
+    return {"toy": encode(readings)}
 
 
 @pytest.fixture(scope="module")
 def model() -> IntentModel:
-    return IntentModel.fit(READINGS, vectors(READINGS), LABELS, c=0.5, folds=3)
+    readings = [*READINGS, *DOUBLES]
+    return IntentModel.fit(readings, vectors(readings), [*LABELS, *DOUBLES.values()], c=0.5, folds=3)
 
 
 def best(model: IntentModel, reading: str) -> str:
-    return model.head.intents[int(model.confidences([reading], vectors([reading]))[0].argmax())]
+    return model.head.intents[int(model.read([reading], vectors([reading]))[0].confidences.argmax())]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +75,7 @@ def test_wrong_homophone_is_read_by_its_sound(model: IntentModel) -> None:
 
 
 def test_confidences_of_a_message_sum_to_one(model: IntentModel) -> None:
-    rows = model.confidences(READINGS, vectors(READINGS))
+    rows = np.vstack([wishes.confidences for wishes in model.read(READINGS, vectors(READINGS))])
     assert rows.shape == (len(READINGS), 3)
     np.testing.assert_allclose(rows.sum(axis=1), 1.0, atol=1e-6)
 
@@ -74,9 +91,9 @@ def test_stored_model_answers_like_the_one_that_was_trained(model: IntentModel, 
     loaded = IntentModel.load(tmp_path)
     assert loaded.encoders == ["toy"]
     assert (loaded.head.threshold, loaded.head.scale) == (model.head.threshold, model.head.scale)
-    np.testing.assert_allclose(
-        loaded.confidences(READINGS, vectors(READINGS)), model.confidences(READINGS, vectors(READINGS)), atol=1e-6
-    )
+    for mine, theirs in zip(*(each.read(READINGS, vectors(READINGS)) for each in (model, loaded)), strict=True):
+        np.testing.assert_allclose(theirs.confidences, mine.confidences, atol=1e-6)
+        assert (theirs.pair, theirs.double) == (mine.pair, pytest.approx(mine.double, abs=1e-5))
 
 
 def test_stored_model_holds_no_pickled_object(model: IntentModel, tmp_path: Path) -> None:
@@ -95,8 +112,8 @@ def test_model_of_another_format_is_refused(model: IntentModel, tmp_path: Path) 
 
 
 def test_message_without_the_vectors_of_training_is_refused(model: IntentModel) -> None:
-    with pytest.raises(IntentModelError, match="toy"):
-        model.confidences(["停电了"], {})
+    with pytest.raises(VectorMissing, match="toy"):
+        model.read(["停电了"], {})
 
 
 def test_single_intent_cannot_be_learned() -> None:
@@ -122,23 +139,23 @@ def test_scale_is_small_for_scores_that_are_often_wrong() -> None:
 
 
 @pytest.fixture
-def storage(tmp_path: Path) -> LocalModelStorage:
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalModelStorage:
+    monkeypatch.setitem(encoders._LOADERS, "toy", lambda: Encoder("toy", "1", 3, encode))
     folder = tmp_path / "storage"
     folder.mkdir()
     return LocalModelStorage(folder)
 
 
 def message(reading: str, **data: str) -> Message:
-    made = Message(data={"text": reading or " ", "reading": reading, **data})
-    made.add_features(Features(vectors([reading])["toy"], "sentence", "text", "toy"))
-    return made
+    return Message(data={"text": reading or " ", "reading": reading, **data})
 
 
-def trained(storage: LocalModelStorage, **config: object) -> LinearIntentClassifier:
-    settings = {**LinearIntentClassifier.get_default_config(), **config}
+def trained(storage: LocalModelStorage, tmp_path: Path, **config: object) -> LinearIntentClassifier:
+    ours = {"encoders": ["toy"], "cache": str(tmp_path / "cache")}
+    settings = {**LinearIntentClassifier.get_default_config(), **ours, **config}
     fresh = LinearIntentClassifier.create(settings, storage, Resource("intents"), CONTEXT)
-    examples = [message(text, intent=intent) for text, intent in zip(READINGS, LABELS, strict=True)]
-    fresh.train(TrainingData([*examples, message("停电了，户号多少", intent="report_outage+query_account_no")]))
+    lines = [*zip(READINGS, LABELS, strict=True), *DOUBLES.items()]
+    fresh.train(TrainingData([message(text, intent=intent) for text, intent in lines]))
     return LinearIntentClassifier.load(settings, storage, Resource("intents"), CONTEXT)
 
 
@@ -147,9 +164,9 @@ def with_threshold(classifier: LinearIntentClassifier, threshold: float) -> Line
     return classifier
 
 
-def test_component_sets_intent_and_a_falling_ranking(storage: LocalModelStorage) -> None:
+def test_component_sets_intent_and_a_falling_ranking(storage: LocalModelStorage, tmp_path: Path) -> None:
     asked = message("我家停电")
-    with_threshold(trained(storage), 0.0).process([asked])
+    with_threshold(trained(storage, tmp_path, double=1.1), 0.0).process([asked])
     ranking = asked.get("intent_ranking")
     assert asked.get("intent") == ranking[0]
     assert ranking[0]["name"] == "report_outage"
@@ -157,21 +174,57 @@ def test_component_sets_intent_and_a_falling_ranking(storage: LocalModelStorage)
     assert {each["name"] for each in ranking} == set(MESSAGES)
 
 
-def test_doubtful_message_becomes_fallback_and_keeps_its_ranking(storage: LocalModelStorage) -> None:
+def test_doubtful_message_becomes_fallback_and_keeps_its_ranking(storage: LocalModelStorage, tmp_path: Path) -> None:
     asked = message("我家停电")
-    with_threshold(trained(storage), 1.1).process([asked])
+    with_threshold(trained(storage, tmp_path, double=1.1), 1.1).process([asked])
     assert asked.get("intent")["name"] == "nlu_fallback"
     assert asked.get("intent_ranking")[0]["name"] == "report_outage"
 
 
-def test_danger_is_never_rejected(storage: LocalModelStorage) -> None:
+def test_two_wishes_become_one_intent_in_the_order_of_asking(storage: LocalModelStorage, tmp_path: Path) -> None:
+    asked = message("又停电，电费账单多少")
+    trained(storage, tmp_path, double=0.0).process([asked])
+    assert asked.get("intent")["name"] == "report_outage+query_bill"
+    assert asked.get("intent_ranking")[0] == asked.get("intent")
+    assert "+" not in asked.get("intent_ranking")[1]["name"]
+
+
+def test_danger_is_never_rejected(storage: LocalModelStorage, tmp_path: Path) -> None:
     asked = message("我家停电")
-    with_threshold(trained(storage, never_rejected=["report_outage"]), 1.1).process([asked])
+    with_threshold(trained(storage, tmp_path, double=1.1, alone=["report_outage"]), 1.1).process([asked])
     assert asked.get("intent")["name"] == "report_outage"
 
 
-def test_message_without_a_visible_character_is_a_fallback(storage: LocalModelStorage) -> None:
+def test_danger_wins_over_a_second_wish_in_the_message(storage: LocalModelStorage, tmp_path: Path) -> None:
+    asked = message("查电费账单，又停电")
+    trained(storage, tmp_path, double=0.0, alone=["report_outage"]).process([asked])
+    assert asked.get("intent")["name"] == "report_outage"
+
+
+def test_message_without_a_visible_character_is_a_fallback(storage: LocalModelStorage, tmp_path: Path) -> None:
     asked = message("")
-    trained(storage).process([asked])
+    trained(storage, tmp_path).process([asked])
     assert asked.get("intent") == {"name": "nlu_fallback", "confidence": 1.0}
     assert asked.get("intent_ranking") == []
+
+
+def test_encoder_that_cannot_load_is_left_out_of_the_training(storage: LocalModelStorage, tmp_path: Path) -> None:
+    classifier = trained(storage, tmp_path, encoders=["toy", "vanished"])
+    assert classifier._model.encoders == ["toy"]
+
+
+def test_model_that_needs_a_missing_encoder_says_so(
+    storage: LocalModelStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(storage, tmp_path)
+    encoders.load_encoder.cache_clear()
+    monkeypatch.delitem(encoders._LOADERS, "toy")
+    with pytest.raises(EncoderUnavailable, match="toy"):
+        LinearIntentClassifier.load({}, storage, Resource("intents"), CONTEXT)
+
+
+def test_message_of_a_customer_is_not_put_on_disk(storage: LocalModelStorage, tmp_path: Path) -> None:
+    classifier = trained(storage, tmp_path)
+    before = (tmp_path / "cache" / "vectors.sqlite").read_bytes()
+    classifier.process([message("我家停电了怎么办")])
+    assert (tmp_path / "cache" / "vectors.sqlite").read_bytes() == before

@@ -1,5 +1,6 @@
 """Training, with a small program in place of Rasa."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -50,13 +51,27 @@ async def test_training_is_asked_for_as_rasas_documentation_says(tmp_path: Path)
     )
 
 
+async def test_the_cost_of_a_training_is_recorded_beside_its_model(tmp_path: Path) -> None:
+    put_rasa(tmp_path, succeeds=True)
+    program = tmp_path / training.BOT_PYTHON
+    program.write_text(program.read_text().replace("import os, sys", "import os, sys; much = b'x' * (200 << 20)", 1))
+    seconds = await training.train(tmp_path, lambda _name, _line: None, force=True)
+    record = json.loads((tmp_path / "models/dianfu.training.json").read_text())
+    peak = record.pop("peak_mib")
+    size = (tmp_path / "models/dianfu.tar.gz").stat().st_size
+    assert record == {"model": "dianfu.tar.gz", "bytes": size, "forced": True, "seconds": round(seconds, 1)}
+    assert 200 < peak < 2000
+
+
 @pytest.mark.parametrize(("code", "words"), [(1, "exit code 1"), (0, "made no model")])
 async def test_a_failed_training_leaves_the_last_good_model(tmp_path: Path, code: int, words: str) -> None:
     put_rasa(tmp_path, succeeds=False, code=code)
     (tmp_path / "models/dianfu.tar.gz").write_text("good")
+    (tmp_path / "models/dianfu.training.json").write_text("{}")
     with pytest.raises(training.TrainingFailed, match=words):
         await training.train(tmp_path, lambda _name, _line: None)
     assert (tmp_path / "models/dianfu.tar.gz").read_text() == "good"
+    assert (tmp_path / "models/dianfu.training.json").read_text() == "{}"
     assert not (tmp_path / "models/.training").exists()
 
 

@@ -1,0 +1,65 @@
+"""Two wishes in one message: the dialogue gets them one after the other, as if they had come in two messages.
+
+The model reads `a+b`; rules and stories know `a` and `b` alone. If the answer to the first is a question (which of your
+accounts?), the second waits in a slot until that is answered; any other message makes it forgotten.
+"""
+
+import copy
+from typing import Any, Dict, List, Optional, Text
+
+from rasa.core.channels.channel import UserMessage
+from rasa.shared.core.events import SlotSet
+from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY
+
+SLOT = "second_wish"
+JOINT = "+"
+ANSWER = "inform"
+LAST = "request_human"
+Parsed = Dict[Text, Any]
+
+
+def split(parsed: Parsed) -> List[Parsed]:
+    """Return what was understood once for each wish, entities and text alike; the wish for a person comes last."""
+    names = str((parsed.get(INTENT) or {}).get(INTENT_NAME_KEY) or "").split(JOINT)
+    # A person takes the conversation over: what can be answered before is answered before.
+    names.sort(key=lambda name: name == LAST)
+    if len(names) == 1:
+        return [parsed]
+    found = []
+    for name in names:
+        single = copy.deepcopy(parsed)
+        single[INTENT][INTENT_NAME_KEY] = name
+        found.append(single)
+    return found
+
+
+def is_question(messages: List[Dict[Text, Any]]) -> bool:
+    """Return whether a turn ended in a choice that the customer has to make."""
+    buttons = messages[-1].get("buttons") or [] if messages else []
+    return any(str(button.get("payload", "")).startswith(f"/{ANSWER}") for button in buttons)
+
+
+def waiting(tracker: Any) -> Optional[Parsed]:
+    """Return the wish that waits for the answer to a question."""
+    return tracker.get_slot(SLOT) if tracker is not None else None
+
+
+async def keep(agent: Any, sender: Text, wish: Optional[Parsed]) -> None:
+    """Let a wish wait, or forget the one that waits."""
+    async with agent.lock_store.lock(sender):
+        tracker = await agent.tracker_store.retrieve(sender)
+        if tracker is not None:
+            tracker.update(SlotSet(SLOT, wish), agent.domain)
+            await agent.tracker_store.save(tracker)
+
+
+def told(message: UserMessage, wish: Parsed) -> UserMessage:
+    """Return the message again with one wish as what was understood."""
+    return UserMessage(
+        wish.get("text") or message.text,
+        message.output_channel,
+        message.sender_id,
+        parse_data=wish,
+        input_channel=message.input_channel,
+        metadata=message.metadata,
+    )
