@@ -38,8 +38,9 @@ lint: setup ## Check style, types, who imports whom, and the training data
 	$(SERVICE) -m ruff format --check .
 	$(SERVICE) -m mypy --strict core actions api ops
 	.venv/bin/lint-imports
-	$(QUIET_RASA) $(BOT) -m rasa data validate --fail-on-warnings \
-		--config bot/config.yml --domain bot/domain --data $(BOT_DATA)
+	@said=$$($(QUIET_RASA) $(BOT) -m rasa data validate --fail-on-warnings \
+		--config bot/config.yml --domain bot/domain --data $(BOT_DATA) 2>&1); code=$$?; \
+		printf '%s\n' "$$said" | grep -v "intent '[a-z_]*+[a-z_]*' is not used"; exit $$code  # the channel parts them
 
 format: setup ## Put the code into its standard form
 	$(SERVICE) -m ruff check --fix-only .

@@ -81,9 +81,7 @@ class BridgeInput(InputChannel):
             if body.get("kind") != "payload" and text.startswith("/"):
                 return _refuse(422, "typed text must not look like a command")
             typed = body.get("kind") != "payload"
-            return await _turn(
-                request.app.ctx.agent, on_new_message, sender, text, body.get("metadata") or {}, typed
-            )
+            return await _turn(request.app.ctx.agent, on_new_message, sender, text, body.get("metadata") or {}, typed)
 
         return routes
 

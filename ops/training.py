@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import resource
 import shutil
 import sys
@@ -21,6 +22,8 @@ RECORD = MODELS / f"{MODEL_NAME}.training.json"
 BOT_PYTHON = Path(".venv-bot/bin/python")
 DATA = ("data/nlu", "data/rules", "data/stories")
 NOTICE_EVERY = 10.0
+# A pair of wishes (a+b) is learned from its two intents: one message of each pair is enough, whatever Rasa says.
+_NOISE = re.compile(r"Intent '\w+\+\w+' has only \d+ training example")
 
 
 class TrainingFailed(Exception):
@@ -54,7 +57,7 @@ async def train(root: Path, show: Show, *, force: bool = False, environment: Map
     shutil.rmtree(aside, ignore_errors=True)
     began = time.monotonic()
     variables = training_environment(environment if environment is not None else os.environ)
-    running = await spawn("train", command(aside.relative_to(root), force=force), variables, show, cwd=root)
+    running = await spawn("train", command(aside.relative_to(root), force=force), variables, _quieter(show), cwd=root)
     clock = asyncio.create_task(_tell_time(show, began))
     try:
         code = await running.wait()
@@ -83,6 +86,14 @@ def _cost(model: Path, seconds: float, *, forced: bool) -> dict[str, str | int |
         "model": model.name, "bytes": model.stat().st_size, "forced": forced,
         "seconds": round(seconds, 1), "peak_mib": round(peak, 1),
     }  # fmt: skip
+
+
+def _quieter(show: Show) -> Show:
+    def show_some(name: str, line: str) -> None:
+        if not _NOISE.search(line):
+            show(name, line)
+
+    return show_some
 
 
 async def _tell_time(show: Show, began: float) -> None:

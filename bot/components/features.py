@@ -93,7 +93,7 @@ class SparseFeatures:
     def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Return one row a reading; unknown terms count nothing."""
         blocks = [each.transform(texts) for each in self._vectorizers.values()]
-        # A restored vectorizer returns double precision, and a product with it would first copy all the weights to that.
+        # A restored vectorizer returns double precision; multiplying by that would copy all the weights first.
         return sparse.hstack(blocks, format="csr", dtype=np.float32)
 
     def vocabularies(self) -> dict[str, list[str]]:

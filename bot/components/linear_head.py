@@ -21,8 +21,8 @@ from .machines import DOUBLE, Machines
 from .neighbours import Neighbours
 
 _SCALES = np.geomspace(0.5, 30.0, 60)
-# A rejection is worth its price as long as wrong readings are at least twice as many as right ones among the rejected.
-_RIGHT_AMONG_REJECTED = 1 / 3
+# A rejection is worth its price as long as wrong readings are at least three times as many as right ones there.
+_RIGHT_AMONG_REJECTED = 1 / 4
 _HIGHEST_THRESHOLD = 0.6
 
 
@@ -59,7 +59,7 @@ class Wishes:
 
 @dataclass(frozen=True)
 class LinearHead:
-    """Machines, neighbours, the scale of the softmax, the rejection threshold, the gate if double wishes were learned."""
+    """Machines, neighbours, the softmax scale, the rejection threshold, the gate if double wishes were learned."""
 
     machines: Machines
     neighbours: Neighbours
@@ -110,7 +110,7 @@ def best_scale(scores: np.ndarray, known: np.ndarray, advice: np.ndarray | float
 
 
 def rejection_threshold(confidences: np.ndarray, known: np.ndarray) -> float:
-    """Return the highest confidence below which at most a third of the readings were right (0 to 0.6)."""
+    """Return the highest confidence below which at most a quarter of the readings were right (0 to 0.6)."""
     highest = confidences.max(axis=1)
     right = confidences.argmax(axis=1) == known
     order = np.argsort(highest)

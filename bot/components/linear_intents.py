@@ -36,7 +36,8 @@ from .normaliser import READING, TextNormaliser
 
 logger = logging.getLogger(__name__)
 _SOURCES = (
-    "features.py", "dense.py", "machines.py", "neighbours.py", "double.py", "use.py", "linear_head.py", "intent_model.py",
+    "features.py", "dense.py", "machines.py", "neighbours.py", "double.py", "use.py", "linear_head.py",
+    "intent_model.py",
     "../language/normalise.py", "../lexicon/power.txt",
 )  # fmt: skip
 _REMEMBERED = "encoders.json"
@@ -63,8 +64,9 @@ class LinearIntentClassifier(GraphComponent, IntentClassifier):
     def get_default_config() -> dict[str, Any]:
         """The encoders, the folder for vectors of training messages, C of the machines, folds, length of the ranking.
 
-        An encoder that cannot run here is left out of the training, with a warning. `double` is the probability from which two wishes are believed; intents `alone` are never rejected and
-        never one of two: they win over whatever else is in the message.
+        An encoder that cannot run here is left out of the training, with a warning. `double` is the probability from
+        which two wishes are believed. An intent in `alone` wins from the confidence given there, whatever else is in
+        the message; it is never rejected and never one of two.
         """
         return {
             "encoders": ["use"],
@@ -73,7 +75,7 @@ class LinearIntentClassifier(GraphComponent, IntentClassifier):
             "folds": 3,
             "ranking_length": 10,
             "double": 0.5,
-            "alone": ["report_danger"],
+            "alone": {"report_danger": 0.2},
         }
 
     @classmethod
@@ -156,13 +158,12 @@ class LinearIntentClassifier(GraphComponent, IntentClassifier):
         # A customer's message is never put on disk.
         rows = [encoder.split(encoder.encode([reading])) for encoder in self._encoders]
         wishes = self._model.read([reading], {name: part for parts in rows for name, part in parts.items()})[0]
-        double = self._double(wishes)
         ranking = self._ranking(wishes)
-        if double:
-            return double, [double, *ranking]
+        decided = self._alone(wishes) or self._double(wishes)
+        if decided:
+            return decided, [decided, *(each for each in ranking if each[INTENT_NAME_KEY] != decided[INTENT_NAME_KEY])]
         first = ranking[0]
-        sure = first[PREDICTED_CONFIDENCE_KEY] >= self._model.head.threshold
-        if sure or first[INTENT_NAME_KEY] in self._config["alone"]:
+        if first[PREDICTED_CONFIDENCE_KEY] >= self._model.head.threshold:
             return first, ranking
         return _prediction(DEFAULT_NLU_FALLBACK_INTENT_NAME, 1.0 - first[PREDICTED_CONFIDENCE_KEY]), ranking
 
@@ -170,15 +171,21 @@ class LinearIntentClassifier(GraphComponent, IntentClassifier):
         best = np.argsort(-wishes.confidences)[: self._config["ranking_length"]]
         return [_prediction(self._model.head.intents[index], float(wishes.confidences[index])) for index in best]
 
+    def _alone(self, wishes: Wishes) -> Prediction | None:
+        """Return the intent that wins over whatever else is in the message, if it is likely enough."""
+        for name, least in self._config["alone"].items():
+            known = self._model.head.intents
+            confidence = float(wishes.confidences[known.index(name)]) if name in known else 0.0
+            if confidence >= least:
+                return _prediction(name, confidence)
+        return None
+
     def _double(self, wishes: Wishes) -> Prediction | None:
-        """Return the two intents as one if they are believed; one that stands alone is returned without the other."""
+        """Return the two intents as one if they are believed."""
         if wishes.pair is None or wishes.double < self._config["double"]:
             return None
-        for index in (int(wishes.confidences.argmax()), *wishes.pair):
-            if self._model.head.intents[index] in self._config["alone"]:
-                return _prediction(self._model.head.intents[index], float(wishes.confidences[index]))
         names = [self._model.head.intents[index] for index in wishes.pair]
-        return _prediction(DOUBLE.join(names), wishes.double)
+        return None if set(names) & set(self._config["alone"]) else _prediction(DOUBLE.join(names), wishes.double)
 
 
 def _prediction(name: str, confidence: float) -> Prediction:

