@@ -74,7 +74,7 @@ class LinearIntentClassifier(GraphComponent, IntentClassifier):
             "c": 0.5,
             "folds": 3,
             "ranking_length": 10,
-            "double": 0.5,
+            "double": 0.4,
             "alone": {"report_danger": 0.2},
         }
 
