@@ -14,6 +14,7 @@ from pypinyin import lazy_pinyin
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+_FEW = 200  # of so few messages every term counts
 _LONG_NUMBER = re.compile(r"\d{5,}")
 _LEXICON = Path(__file__).resolve().parent.parent / "lexicon" / "power.txt"
 # jieba logs through its own handler on every first use; a service's log is no place for it.
@@ -86,7 +87,9 @@ class SparseFeatures:
         cls, texts: Sequence[str], names: Iterable[str] = ("char", "word", "pinyin")
     ) -> tuple[SparseFeatures, sparse.csr_matrix]:
         """Learn vocabulary and weights of the named views; return them with one row a reading."""
-        learned = {view.name: _vectorizer(view, min_df=view.rarest) for view in VIEWS if view.name in set(names)}
+        few = len(texts) < _FEW
+        wanted = [view for view in VIEWS if view.name in set(names)]
+        learned = {view.name: _vectorizer(view, min_df=1 if few else view.rarest) for view in wanted}
         blocks = [vectorizer.fit_transform(texts) for vectorizer in learned.values()]
         return cls(learned), sparse.hstack(blocks, format="csr", dtype=np.float32)
 

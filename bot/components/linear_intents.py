@@ -71,7 +71,7 @@ class LinearIntentClassifier(GraphComponent, IntentClassifier):
         return {
             "encoders": ["use"],
             "cache": "var/encodings",
-            "c": 0.5,
+            "c": 0.35,
             "folds": 3,
             "ranking_length": 10,
             "double": 0.4,

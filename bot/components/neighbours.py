@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_NEAREST = 10
+_NEAREST = 20
 _SHARPNESS = 10.0  # how much more a nearer message counts
 _BLOCK = 512
 # Chosen on MASSIVE and the validation messages (docs/nlu.md).
-_WEIGHT, _UNSEEN = 0.3, 0.02
+_WEIGHT, _UNSEEN = 0.4, 0.02
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Neighbours:
         return cls(_unit(vectors), np.array([[each[0], each[-1]] for each in known], np.int16))
 
     def opinion(self, vectors: np.ndarray, intents: int) -> np.ndarray:
-        """Return shares (messages x intents) of the ten nearest; each row sums to one."""
+        """Return shares (messages x intents) of the twenty nearest; each row sums to one."""
         shares = np.zeros((len(vectors), intents))
         count = min(_NEAREST, len(self.rows))
         for start in range(0, len(vectors), _BLOCK):

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.components.encoder import SentenceEncoder
 from bot.components.encoders import Encoder
 from bot.components.linear_intents import LinearIntentClassifier
+from bot.components.normaliser import TextNormaliser
 from bot.evaluation import massive_run
 from bot.evaluation.massive import MassiveError, Messages, load_massive
 
@@ -110,13 +110,15 @@ def test_the_settings_are_those_of_the_pipeline(tmp_path: Path) -> None:
     config.write_text(f"pipeline:\n- {{name: {name}, c: 0.125}}\n", encoding="utf-8")
     found = massive_run.settings(LinearIntentClassifier, config)
     assert (found["c"], found["folds"]) == (0.125, LinearIntentClassifier.get_default_config()["folds"])
-    with pytest.raises(MassiveError, match="config.yml has no bot.components.encoder.SentenceEncoder"):
-        massive_run.settings(SentenceEncoder, config)
+    with pytest.raises(MassiveError, match="config.yml has no bot.components.normaliser.TextNormaliser"):
+        massive_run.settings(TextNormaliser, config)
 
 
 def test_our_classes_learn_and_read_the_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # the cache of vectors stands below the folder of the call
-    toy = Encoder("toy", "1", 2, lambda texts: np.array([["灯" in text, "灯" not in text] for text in texts], float))
+    toy = Encoder(
+        "toy", "1", (("toy", 2),), lambda texts: np.array([["灯" in text, "灯" not in text] for text in texts], float)
+    )
     result = massive_run.score(TRAIN, TEST, [toy], print)
     assert (result.accuracy, result.macro_f1, result.trained, result.tested) == (1.0, 1.0, 8, 2)
     assert result.encoders == ("toy",)

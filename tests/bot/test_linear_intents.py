@@ -89,7 +89,7 @@ def test_long_numbers_count_by_length_and_not_by_value() -> None:
 def test_stored_model_answers_like_the_one_that_was_trained(model: IntentModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     loaded = IntentModel.load(tmp_path)
-    assert loaded.encoders == ["toy"]
+    assert loaded.vectors == ["toy"]
     assert (loaded.head.threshold, loaded.head.scale) == (model.head.threshold, model.head.scale)
     for mine, theirs in zip(*(each.read(READINGS, vectors(READINGS)) for each in (model, loaded)), strict=True):
         # The neighbours' vectors are stored in half precision.
