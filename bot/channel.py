@@ -106,23 +106,24 @@ async def _turn(
 async def _say(
     agent: Any, handle: Handler, message: UserMessage, typed: bool, waiting: Optional[Dict[Text, Any]]
 ) -> Optional[Dict[Text, Any]]:
-    """Put the message to the dialogue, wish by wish; return what was understood if it was more than one."""
+    """Put the message to the dialogue, wish by wish; return what was understood of it, None for what was not typed."""
     if not (typed and agent.is_ready()):
         await handle(message)
         answered = message.text.startswith(f"/{wishes.ANSWER}")
-        parts = []
+        understood, parts = None, []
     else:
         parsed = await agent.processor.parse_message(message)
         parts = wishes.split(parsed)
         await handle(wishes.told(message, parts[0]))
-        answered = parsed["intent"]["name"] == wishes.ANSWER
+        understood = {"intent": parsed["intent"]["name"], "confidence": parsed["intent"]["confidence"]}
+        answered = understood["intent"] == wishes.ANSWER
     rest = parts[1] if len(parts) > 1 else waiting if answered else None
     asks = wishes.is_question(message.output_channel.messages)
     if rest and not asks:
         await handle(wishes.told(message, rest))
     if waiting or (rest and asks):
         await wishes.keep(agent, message.sender_id, rest if asks else None)
-    return parsed["intent"] if len(parts) > 1 else None
+    return understood
 
 
 async def _cut_long_session(agent: Any, tracker: Any) -> None:

@@ -11,8 +11,9 @@ from rasa.core.channels.channel import UserMessage
 from rasa.shared.core.events import SlotSet
 from rasa.shared.nlu.constants import INTENT, INTENT_NAME_KEY
 
+from bot.components.machines import DOUBLE
+
 SLOT = "second_wish"
-JOINT = "+"
 ANSWER = "inform"
 LAST = "request_human"
 Parsed = Dict[Text, Any]
@@ -20,7 +21,7 @@ Parsed = Dict[Text, Any]
 
 def split(parsed: Parsed) -> List[Parsed]:
     """Return what was understood once for each wish, entities and text alike; the wish for a person comes last."""
-    names = str((parsed.get(INTENT) or {}).get(INTENT_NAME_KEY) or "").split(JOINT)
+    names = str((parsed.get(INTENT) or {}).get(INTENT_NAME_KEY) or "").split(DOUBLE)
     # A person takes the conversation over: what can be answered before is answered before.
     names.sort(key=lambda name: name == LAST)
     if len(names) == 1:
@@ -56,7 +57,7 @@ async def keep(agent: Any, sender: Text, wish: Optional[Parsed]) -> None:
 def told(message: UserMessage, wish: Parsed) -> UserMessage:
     """Return the message again with one wish as what was understood."""
     return UserMessage(
-        wish.get("text") or message.text,
+        wish["text"],
         message.output_channel,
         message.sender_id,
         parse_data=wish,

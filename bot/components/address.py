@@ -11,18 +11,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
-from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.engine.storage.resource import Resource
-from rasa.engine.storage.storage import ModelStorage
-from rasa.nlu.extractors.extractor import EntityExtractorMixin
-from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
-from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.language.address import LONGEST_TEXT, Address, find_addresses
 from bot.language.numbers import fold
 from bot.language.place_names import may_name_place
+
+from .rule_extractor import Entity, RuleExtractor
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +45,8 @@ def segmenter() -> Segmenter | None:
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
-class AddressExtractor(GraphComponent, EntityExtractorMixin):
+class AddressExtractor(RuleExtractor):
     """Adds the places that a message names, as written less filler words."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self._config = {**self.get_default_config(), **config}
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -63,31 +56,11 @@ class AddressExtractor(GraphComponent, EntityExtractorMixin):
             "outranks": ["date", "period", "amount", "energy", "capacity"],
         }
 
-    @classmethod
-    def create(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> AddressExtractor:
-        """Build the extractor; it keeps nothing in the model but its configuration."""
-        return cls(config)
-
-    def process(self, messages: list[Message]) -> list[Message]:
-        """Append the addresses, cut before numbers that stand firm, instead of dates read into house numbers."""
-        for message in messages:
-            text = message.get(TEXT)
-            if isinstance(text, str) and text:
-                earlier = list(message.get(ENTITIES) or [])
-                found = [item for item in (self._cut(text, item, earlier) for item in _read(text)) if item]
-                kept = [entity for entity in earlier if not self._mistaken(entity, found)]
-                message.set(ENTITIES, kept + [self._entity(item) for item in found], add_to_output=True)
-        return messages
-
-    def process_training_data(self, training_data: TrainingData) -> TrainingData:
-        """Leave the training data alone: nothing is learned here."""
-        return training_data
+    def _read(self, text: str, earlier: list[Entity], message: Message) -> list[Entity]:
+        """Add the addresses, cut before numbers that stand firm, instead of dates read into house numbers."""
+        found = [item for item in (self._cut(text, item, earlier) for item in _addresses(text)) if item]
+        kept = [entity for entity in earlier if not self._mistaken(entity, found)]
+        return kept + [self._entity("address", *item) for item in found]
 
     def _cut(self, text: str, item: Address, earlier: Sequence[dict[str, Any]]) -> Address | None:
         firm = [entity for entity in earlier if entity.get("entity") in self._config["cut_at"]]
@@ -107,17 +80,8 @@ class AddressExtractor(GraphComponent, EntityExtractorMixin):
     def _mistaken(self, entity: dict[str, Any], found: Sequence[Address]) -> bool:
         return entity.get("entity") in self._config["outranks"] and any(_inside(entity, item) for item in found)
 
-    def _entity(self, item: Address) -> dict[str, Any]:
-        return {
-            "entity": "address",
-            "value": item.value,
-            "start": item.start,
-            "end": item.end,
-            "extractor": self.name,
-        }
 
-
-def _read(text: str) -> list[Address]:
+def _addresses(text: str) -> list[Address]:
     seen = text[:LONGEST_TEXT]
     lac = segmenter() if may_name_place(fold(seen)) else None
     return find_addresses(seen, lac.run(seen) if lac else ())

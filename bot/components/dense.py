@@ -35,12 +35,12 @@ class DenseFeatures:
         mean = np.hstack([*(vectors[name].mean(axis=0, dtype=np.float64) for name in names), []])
         spread = np.hstack([*(vectors[name].std(axis=0, dtype=np.float64) for name in names), []]) + 1e-6
         spread *= np.sqrt(np.repeat(lengths, lengths)) if names else 1.0
-        plain = cls(names, mean.astype(np.float32), spread.astype(np.float32), np.eye(len(mean), dtype=np.float32))
+        unturned = cls(names, mean.astype(np.float32), spread.astype(np.float32), np.zeros((0, 0), np.float32))
         alike = np.zeros((len(mean), len(mean)))
-        for block in plain._standard(vectors):
+        for block in unturned._standard(vectors):
             alike += block.T @ block
         axes = np.linalg.eigh(alike)[1][:, -_AXES:] if names else np.zeros((0, 0))
-        return cls(names, plain.mean, plain.spread, np.asarray(axes * _LENGTH, dtype=np.float32))
+        return cls(names, unturned.mean, unturned.spread, np.asarray(axes * _LENGTH, dtype=np.float32))
 
     def transform(self, vectors: Mapping[str, np.ndarray], rows: int) -> np.ndarray:
         """Return one row a message; raises VectorMissing."""

@@ -21,7 +21,7 @@ _KEPT = np.float16  # half the memory, and no answer changes
 
 
 class EncoderUnavailable(RasaException):
-    """An encoder cannot run here: its package is missing, or the processor lacks what it needs."""
+    """An encoder cannot run here: its package is missing, or is not the one that was tried."""
 
 
 @dataclass(frozen=True)

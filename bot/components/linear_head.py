@@ -24,6 +24,7 @@ _SCALES = np.geomspace(0.5, 30.0, 60)
 # A rejection is worth its price as long as wrong readings are at least three times as many as right ones there.
 _RIGHT_AMONG_REJECTED = 1 / 4
 _HIGHEST_THRESHOLD = 0.6
+_FEWEST_DOUBLES = 6  # every fold must hold some
 
 
 class TooFewMessages(ValueError):
@@ -87,7 +88,7 @@ class LinearHead:
         scale = best_scale(scores[single], known, advice[single])
         threshold = rejection_threshold(softmax(scores[single] * scale + advice[single], axis=1), known)
         gate = None
-        if not single.all():
+        if weighed:
             gate = DoubleGate.fit(np.vstack([evidence[row].features for row in weighed]), ~single[list(weighed)])
         return cls(machines, Neighbours.of(texts.vectors, parts), scale, threshold, gate)
 
@@ -128,7 +129,12 @@ def _intents(labels: Sequence[str]) -> list[str]:
 
 
 def weighed_rows(labels: Sequence[str]) -> list[int]:
-    """Return the rows that the gate learns from: all double wishes and a share of the others, in order."""
+    """Return the rows that the gate learns from: all double wishes and a share of the others, in order.
+
+    There are none if the double wishes are too few to learn from; then no message is taken for two.
+    """
+    if sum(DOUBLE in label for label in labels) < _FEWEST_DOUBLES:
+        return []
     others = 0
     rows = []
     for row, label in enumerate(labels):
@@ -149,7 +155,7 @@ def _held_out(
 ) -> tuple[np.ndarray, np.ndarray, dict[int, Evidence]]:
     """Return scores and advice for every message, and the evidence of the weighed ones, by what never saw them."""
     kinds = np.array([DOUBLE if DOUBLE in label else label for label in labels])
-    folds = min(folds, *Counter(kinds.tolist()).values())
+    folds = min(folds, *(count for kind, count in Counter(kinds.tolist()).items() if kind != DOUBLE))
     scores, advice = np.zeros((2, len(labels), len(intents)), dtype=np.float32)
     evidence: dict[int, Evidence] = {}
 
@@ -160,8 +166,9 @@ def _held_out(
         neighbours = Neighbours.of(texts.vectors[learn], [parts[row] for row in learn])
         advice[hold] = neighbours.advice(texts.vectors[hold], len(intents))
         asked = np.array([row for row in hold if row in weighed], dtype=int)
-        part = texts.part(asked)
-        evidence.update(zip(asked.tolist(), _evidence(machines, part, machines.scores(part.features)), strict=True))
+        if len(asked):
+            part = texts.part(asked)
+            evidence.update(zip(asked.tolist(), _evidence(machines, part, machines.scores(part.features)), strict=True))
 
     # liblinear releases the interpreter's lock; more than two at a time would cost too much memory.
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -170,9 +177,7 @@ def _held_out(
 
 
 def _evidence(machines: Machines, texts: Texts, scores: np.ndarray) -> list[Evidence]:
-    """Return what speaks for two wishes in each message; nothing to weigh without a machine for them."""
-    if not machines.doubles:
-        return [Evidence(np.zeros(0), (0, 0))] * len(texts.readings)
+    """Return what speaks for two wishes in each message, by machines that have one for them."""
     halves = machines.scores_of_words(texts.halves)
     spans = zip(texts.starts[:-1], texts.starts[1:], strict=True)
     return [

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
-from rasa.engine.storage.resource import Resource
-from rasa.engine.storage.storage import ModelStorage
-from rasa.nlu.extractors.extractor import EntityExtractorMixin
-from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
-from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.language.numbers import NotANumber, fold, read_digits, read_number, read_yuan
+
+from .rule_extractor import Entity, RuleExtractor
 
 _CN = "[零〇一二两三四五六七八九十百千万]"
 _NUMBER = rf"(?:[0-9]{{1,3}}(?:,[0-9]{{3}})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?(?:[万千百](?:[0-9]千?)?)?|{_CN}+)"
@@ -222,47 +218,15 @@ def _bare(number: Decimal) -> str:
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
-class PatternExtractor(GraphComponent, EntityExtractorMixin):
+class PatternExtractor(RuleExtractor):
     """Adds account_no, phone, work_order_no, amount, energy and capacity."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self._config = {**self.get_default_config(), **config}
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """`entities`: the kinds to look for, none meaning all."""
         return {"entities": None}
 
-    @classmethod
-    def create(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> PatternExtractor:
-        """Build the extractor; it keeps nothing in the model but its configuration."""
-        return cls(config)
-
-    def process(self, messages: list[Message]) -> list[Message]:
-        """Append the entities found, whatever earlier components have set staying as it is."""
+    def _read(self, text: str, earlier: list[Entity], message: Message) -> list[Entity]:
         wanted = self._config["entities"]
-        for message in messages:
-            text = message.get(TEXT)
-            if isinstance(text, str) and text:
-                found = [self._entity(item) for item in find_patterns(text) if not wanted or item.kind in wanted]
-                message.set(ENTITIES, (message.get(ENTITIES) or []) + found, add_to_output=True)
-        return messages
-
-    def process_training_data(self, training_data: TrainingData) -> TrainingData:
-        """Leave the training data alone: nothing is learned here."""
-        return training_data
-
-    def _entity(self, item: Found) -> dict[str, Any]:
-        return {
-            "entity": item.kind,
-            "value": item.value,
-            "start": item.start,
-            "end": item.end,
-            "extractor": self.name,
-        }
+        found = [item for item in find_patterns(text) if not wanted or item.kind in wanted]
+        return earlier + [self._entity(*item) for item in found]

@@ -1,4 +1,4 @@
-"""`python -m bot.evaluation [massive FILE…]`: the commands of `make eval` and `make eval-massive`."""
+"""`python -m bot.evaluation [massive FILE… | ablation]`: `make eval`, `make eval-massive`, what each part brings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ def run(arguments: Sequence[str]) -> int:
         from .massive_run import main as massive
 
         return massive(arguments[1:])
+    if list(arguments) == ["ablation"]:
+        from .ablation import main as ablation
+
+        return ablation()
     from .command import main
 
     return main(arguments)

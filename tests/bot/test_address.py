@@ -100,6 +100,12 @@ HOSTILE = [
 ]
 
 
+def words(text: str) -> list[tuple[str, str]]:
+    lac = segmenter()
+    assert lac is not None
+    return lac.run(text)
+
+
 @pytest.fixture
 def fresh_segmenter() -> Iterator[None]:
     segmenter.cache_clear()
@@ -154,13 +160,13 @@ def test_a_message_in_which_nothing_hints_at_a_place_needs_no_segmenter() -> Non
 
 def test_offsets_are_those_of_the_message() -> None:
     text = "😂 我住珞喻路１０３７号，没电"
-    (found,) = find_addresses(text, segmenter().run(text))  # type: ignore[union-attr]  # it is loaded in this suite
+    (found,) = find_addresses(text, words(text))
     assert (found.value, text[found.start : found.end]) == ("珞喻路１０３７号", "珞喻路１０３７号")
 
 
 def test_places_of_one_message_never_overlap() -> None:
     for text, _ in table():
-        found = find_addresses(text, segmenter().run(text))  # type: ignore[union-attr]
+        found = find_addresses(text, words(text))
         assert all(one.end <= other.start for one, other in zip(found, found[1:], strict=False))
 
 

@@ -117,6 +117,14 @@ def test_message_without_the_vectors_of_training_is_refused(model: IntentModel) 
         model.read(["停电了"], {})
 
 
+def test_few_messages_with_two_wishes_are_learned_from_without_a_gate() -> None:
+    readings, labels = [*READINGS, "停电了，户号多少"], [*LABELS, "report_outage+query_account_no"]
+    few = IntentModel.fit(readings, vectors(readings), labels, c=0.5, folds=3)
+    assert few.head.gate is None
+    assert best(few, "我家停电") == "report_outage"
+    assert few.read(["又停电，账单多少"], vectors(["又停电，账单多少"]))[0].pair is None
+
+
 def test_single_intent_cannot_be_learned() -> None:
     with pytest.raises(TooFewMessages, match="1 intents"):
         IntentModel.fit(["停电了", "没电"], {}, ["report_outage", "report_outage"], c=0.5, folds=3)

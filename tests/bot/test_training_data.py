@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import variants
 import yaml
 from rasa.shared.nlu.training_data.loading import load_data
 
@@ -16,9 +16,6 @@ from bot.evaluation.cases import read_sets
 from bot.language.normalise import reading_of
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "nlu"))
-
-import variants  # noqa: E402 (a script beside its data)
 
 FEWEST = 120
 # What is missed at a price, and what customers ask most.

@@ -1,4 +1,4 @@
-"""Prints the table of docs/nlu.md, what each part brings: `.venv-bot/bin/python tests/bot/measure_features.py`."""
+"""The command `.venv-bot/bin/python -m bot.evaluation ablation`: what each part of the pipeline brings."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from rasa.shared.nlu.training_data.loading import load_data
 from scipy import sparse
 from sklearn.metrics import f1_score
 
+from bot.components.dense import DenseFeatures
+from bot.components.encoders import VectorCache, load_encoder
+from bot.components.features import SparseFeatures
+from bot.components.intent_model import IntentModel
+from bot.components.machines import DOUBLE, Machines
+from bot.language.normalise import reading_of
+
+from .cases import read_sets
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from rasa.shared.nlu.training_data.loading import load_data  # noqa: E402 (the path must be set first)
-
-from bot.components.dense import DenseFeatures  # noqa: E402
-from bot.components.encoders import VectorCache, load_encoder  # noqa: E402
-from bot.components.features import SparseFeatures  # noqa: E402
-from bot.components.intent_model import IntentModel  # noqa: E402
-from bot.components.machines import DOUBLE, Machines  # noqa: E402
-from bot.evaluation.cases import read_sets  # noqa: E402
-from bot.language.normalise import reading_of  # noqa: E402
-
 SETS = ("validation", "validation_web", "variants")
 VIEWS = ("char", "word", "pinyin")
 # Views, vectors, whether messages with two wishes are learned from.
@@ -38,7 +36,7 @@ ROWS: list[tuple[tuple[str, ...], tuple[str, ...], bool]] = [
 Known = tuple[list[str], list[str]]
 
 
-def main() -> None:
+def main() -> int:
     """Fit each row on data/nlu and print accuracy, macro F1 and F1 of out_of_scope on each set; nothing is rejected."""
     examples = load_data(str(ROOT / "data" / "nlu")).intent_examples
     learn = [reading_of(each.get("text")) for each in examples], [each.get("intent") for each in examples]
@@ -58,6 +56,7 @@ def main() -> None:
         for name, (texts, _) in asked.items()
     }
     show([*VIEWS, "use", "use_tokens", "doubles", "neighbours"], asked, read)
+    return 0
 
 
 def machines(
@@ -102,7 +101,3 @@ def show(parts: Sequence[str], asked: dict[str, Known], read: dict[str, list[str
 def _single(known: Known) -> Known:
     pairs = [pair for pair in zip(*known, strict=True) if DOUBLE not in pair[1]]
     return [text for text, _ in pairs], [intent for _, intent in pairs]
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,61 @@
+"""What the channel makes of a message with two wishes; how customers meet it is in tests/e2e/test_two_wishes.py."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot import channel, wishes
+
+
+def parsed(intent: str) -> dict[str, Any]:
+    return {"text": "查账单，开票", "intent": {"name": intent, "confidence": 0.8}, "entities": [{"entity": "period"}]}
+
+
+def names(intent: str) -> list[str]:
+    return [each["intent"]["name"] for each in wishes.split(parsed(intent))]
+
+
+@pytest.mark.parametrize(
+    ("intent", "parts"),
+    [
+        ("query_bill", ["query_bill"]),
+        ("query_bill+request_invoice", ["query_bill", "request_invoice"]),
+        ("request_human+query_bill", ["query_bill", "request_human"]),
+        ("nlu_fallback", ["nlu_fallback"]),
+    ],
+)
+def test_each_wish_is_told_alone_and_a_person_last(intent: str, parts: list[str]) -> None:
+    assert names(intent) == parts
+
+
+def test_parts_share_nothing_that_one_could_change_for_the_other() -> None:
+    first, second = wishes.split(parsed("query_bill+request_invoice"))
+    first["entities"].clear()
+    assert second["entities"] == [{"entity": "period"}]
+
+
+class SilentAgent:
+    """Reads every message as two wishes."""
+
+    def __init__(self) -> None:
+        self.processor = self
+
+    def is_ready(self) -> bool:
+        return True
+
+    async def parse_message(self, message: Any) -> dict[str, Any]:
+        return parsed("query_bill+request_invoice")
+
+
+async def _handled(_: Any) -> None:
+    return None
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_what_was_understood_has_one_form(typed: bool) -> None:
+    message = wishes.UserMessage("查账单，开票", channel.TurnOutput(), "someone")
+    understood = asyncio.run(channel._say(SilentAgent(), _handled, message, typed, None))
+    assert understood == ({"intent": "query_bill+request_invoice", "confidence": 0.8} if typed else None)
