@@ -9,16 +9,26 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from api import sms
 from api.deps import Parts
-from core import outbox, work_order
+from api.wording import UnknownNotice
+from core import conversation as log_of
+from core import notice, outbox, work_order
+from core.code_sender import SMS
+from core.conversation import ConversationNotFound, Draft
+from core.work_order import OrderNotFound
 
 log = structlog.get_logger("api.deliveries")
 PAUSE_SECONDS = 1.0
 
 
 async def deliver(parts: Parts) -> None:
-    """Deliver the outbox until cancelled."""
-    await _repeat("deliver", lambda: asyncio.to_thread(deliver_due, parts))
+    """Deliver the outbox, short messages and notices, until cancelled; none waits for the other."""
+    await asyncio.gather(
+        _repeat("codes", lambda: asyncio.to_thread(sms.deliver_codes, parts)),
+        _repeat("deliver", lambda: asyncio.to_thread(deliver_due, parts)),
+        _repeat("notices", lambda: _tell(parts)),
+    )
 
 
 async def sweep(parts: Parts) -> None:
@@ -41,21 +51,80 @@ async def _repeat(name: str, work: Callable[[], Awaitable[int]]) -> None:
 def deliver_due(parts: Parts) -> int:
     """Deliver what is due and return how many deliveries went well."""
     with parts.bridge.reading() as session:
-        items = [(item.id, item.kind, item.key, item.payload) for item in outbox.due(session, now=parts.clock())]
+        due = outbox.due(session, now=parts.clock(), but=SMS)
+        items = [(item.id, item.kind, item.key, item.payload) for item in due]
     return sum(_deliver(parts, *item) for item in items)
 
 
 def _deliver(parts: Parts, item_id: int, kind: str, key: str, payload: dict[str, Any]) -> bool:
     delivered = True
     try:
-        if kind != "urgent_order":
-            raise ValueError(f"no way to deliver {kind!r}")
-        with parts.workorder.transaction() as session:
-            work_order.open_urgent(session, cause=key, now=parts.clock(), **payload)
-    except (SQLAlchemyError, ValueError) as error:
+        _hand_over(parts, kind, key, payload)
+    except (SQLAlchemyError, ValueError, OrderNotFound) as error:
         delivered = False
         log.error("delivery_failed", kind=kind, key=key, error=type(error).__name__)
     with parts.bridge.transaction() as session:
         outbox.settle(session, item_id, now=parts.clock(), delivered=delivered)
     parts.metrics.deliveries.labels(kind, "delivered" if delivered else "failed").inc()
     return delivered
+
+
+def _hand_over(parts: Parts, kind: str, key: str, payload: dict[str, Any]) -> None:
+    """Give one item to the work-order system, which takes the same key once.
+
+    Raises:
+        ValueError: if nobody knows what to do with this kind.
+        OrderNotFound: if the order of a note is not there (yet): it comes by another item.
+    """
+    keyring, now = parts.settings.keyring(), parts.clock()
+    with parts.workorder.transaction() as session:
+        if kind == "urgent_order":
+            work_order.open_urgent(session, cause=key, keyring=keyring, now=now, **payload)
+        elif kind == "order_note":
+            work_order.add_danger_note(session, cause=key, keyring=keyring, now=now, **payload)
+        else:
+            raise ValueError(f"no way to deliver {kind!r}")
+
+
+async def _tell(parts: Parts) -> int:
+    told = await asyncio.to_thread(deliver_notices, parts)
+    for conversation_id in told:
+        parts.bus.publish(conversation_id)
+    return len(told)
+
+
+def deliver_notices(parts: Parts) -> list[str]:
+    """Put waiting notices into the logs of their conversations; return which conversations have something new.
+
+    The log and the note that it has this notice are one transaction of the bridge: killed before the work-order system
+    hears of it, the notice comes again and changes nothing.
+    """
+    with parts.workorder.reading() as session:
+        waiting = [(one.id, one.key, one.conversation_id, one.wording, one.values) for one in notice.due(session)]
+    told: dict[str, None] = {}
+    for notice_id, key, conversation_id, wording, values in waiting:
+        if _put_into_log(parts, key, conversation_id, wording, values):
+            told[conversation_id] = None
+        with parts.workorder.transaction() as session:
+            notice.mark_delivered(session, notice_id, now=parts.clock())
+    return list(told)
+
+
+def _put_into_log(parts: Parts, key: str, conversation_id: str, wording: str, values: dict[str, str]) -> bool:
+    """Append one notice to a log, once; tell whether it is new. One that can never be told is logged as an error."""
+    now = parts.clock()
+    try:
+        text, buttons = parts.wording.notice(wording, values, now=now)
+        with parts.bridge.transaction() as session:
+            conversation = log_of.find_conversation(session, conversation_id, lock=True)
+            if not outbox.put_done(session, kind="notice", key=key, payload={}, now=now):
+                return False
+            last_at = conversation.last_at
+            log_of.record_reply(session, conversation, Draft("system", text, "notice", buttons=buttons), now=now)
+            conversation.last_at = last_at  # what nobody asked for does not keep an old dialogue alive
+    except (UnknownNotice, ConversationNotFound) as error:
+        log.error("notice_untold", key=key, wording=wording, error=type(error).__name__)
+        parts.metrics.deliveries.labels("notice", "failed").inc()
+        return False
+    parts.metrics.deliveries.labels("notice", "delivered").inc()
+    return True

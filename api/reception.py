@@ -33,17 +33,25 @@ class Reception:
     def raise_alarm(
         self, session: Session, conversation: Conversation, message: Message, danger: Danger | None, *, now: datetime
     ) -> list[Draft]:
-        """Warn, ask for an urgent work order, put the conversation at the head of the queue; None: of unknown kind."""
+        """Warn, ask for an urgent work order, put the conversation at the head of the queue; None: of unknown kind.
+
+        A danger that is not ours (gas, illness) gets its words alone.
+        """
         danger = danger or self._safety.general()
+        if not danger.order:
+            self._metrics.danger.labels(danger.kind).inc()
+            return [Draft("system", self._safety.wording(danger, filed=False), "safety")]
         outbox.put(session, kind="urgent_order", key=f"{conversation.id}:{message.seq}", now=now, payload={
             "category": danger.category, "kind": danger.kind, "description": message.text,
             "account_no": conversation.accounts[0] if len(conversation.accounts) == 1 else None,
+            "conversation_id": conversation.id, "customer_no": conversation.customer_no,
         })  # fmt: skip
         if conversation.mode in ("bot", "closed"):
             log_of.change_mode(conversation, "alarm", now=now, reason="danger")
         conversation.priority = log_of.PRIORITY_DANGER
         self._metrics.danger.labels(danger.kind).inc()
-        return [Draft("system", self._safety.wording(danger, filed=True), "safety")]
+        human = conversation.mode == "human"
+        return [Draft("system", self._safety.wording(danger, filed=True, human=human), "safety")]
 
     def warning(self, danger: Danger, *, now: datetime) -> Message:
         """Return the warning when nothing can be written; it does not claim that an order was filed."""
@@ -51,14 +59,16 @@ class Reception:
         text = self._safety.wording(danger, filed=False)
         return Message(seq=0, at=now, author="system", type="safety", text=text, buttons=[])
 
-    def answer(self, conversation: Conversation, message: Message, *, now: datetime) -> list[Draft] | None:
+    def answer(
+        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
+    ) -> list[Draft] | None:
         """Return what the bridge says to this message, [] if a person will answer, or None if it is for Rasa."""
         if message.payload == LEAVE_QUEUE and conversation.mode in ("queued", "bot"):
             if conversation.mode == "queued":
                 log_of.change_mode(conversation, "leave_queue", now=now)
             return [Draft("system", self._wording.left_queue)]
         if conversation.mode != "bot":
-            return self._note(conversation)
+            return self._note(session, conversation, message, now)
         if message.payload == HANDOFF or (message.payload is None and self._wording.asks_for_person(message.text)):
             return self.queue(conversation, "asked", now=now)
         return None
@@ -77,10 +87,21 @@ class Reception:
         buttons = ((self._wording.retry, again), (self._wording.handoff, HANDOFF))
         return Draft("system", self._wording.apology, buttons=buttons)
 
-    def _note(self, conversation: Conversation) -> list[Draft]:
+    def _note(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> list[Draft]:
         if conversation.mode != "queued":
             return []
-        danger = conversation.priority == log_of.PRIORITY_DANGER
-        text = self._wording.queued_danger_note if danger else self._wording.queued_note
-        leave = () if danger else ((self._wording.leave_queue, LEAVE_QUEUE),)
-        return [Draft("system", text, "notice", buttons=leave)]
+        if conversation.priority == log_of.PRIORITY_DANGER:
+            return [Draft("system", self._danger_note(session, conversation, message, now), "notice")]
+        leave = ((self._wording.leave_queue, LEAVE_QUEUE),)
+        return [Draft("system", self._wording.queued_note, "notice", buttons=leave)]
+
+    def _danger_note(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> str:
+        """Ask for what was typed (where it is, most likely) to be added to the urgent order; return what is said."""
+        first = not outbox.asked_since(
+            session, kind="order_note", prefix=f"{conversation.id}:", since=conversation.mode_since
+        )
+        if message.payload is None:
+            outbox.put(session, kind="order_note", key=f"{conversation.id}:{message.seq}", now=now, payload={
+                "conversation_id": conversation.id, "text": message.text,
+            })  # fmt: skip
+        return self._wording.queued_danger_note if first else self._wording.danger_note_again

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from core.clock import SHANGHAI
 from core.text import folded
+
+_END_OF_DAY = time(23, 59)  # of a limit in days
+
+
+class UnknownNotice(LookupError):
+    """There are no words for this kind of notice, or a value that they need is missing."""
+
+
+class NoticeButton(BaseModel):
+    """A button under a notice: what the dialogue is told is the intent with the order's number and the choice."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    intent: str
+    choice: str = ""
+
+
+class NoticeWording(BaseModel):
+    """The words of one kind of notice, with `{values}`, and its buttons."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    buttons: list[NoticeButton] = []
+
+
+class Times(BaseModel):
+    """How instants are worded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    today: str
+    tomorrow: str
+    other: str
+    end_of_day: str
 
 
 class Wording(BaseModel):
@@ -23,9 +64,14 @@ class Wording(BaseModel):
     queued: str
     queued_note: str
     queued_danger_note: str
+    danger_note_again: str
     leave_queue: str
     left_queue: str
+    photo: str
     problems: dict[str, str]
+    times: Times
+    because: str
+    notices: dict[str, NoticeWording]
 
     @classmethod
     def load(cls, path: Path) -> Wording:
@@ -43,3 +89,46 @@ class Wording(BaseModel):
     def asks_for_person(self, text: str) -> bool:
         """Tell whether the whole text is one of the plain words for a person; the model understands the others."""
         return folded(text).strip("。.!！?？~，, ") in self._handoff
+
+    def notice(
+        self, wording: str, values: Mapping[str, str], *, now: datetime
+    ) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Return the text and the buttons (title, payload) of a notice.
+
+        Raises:
+            UnknownNotice: if there are no words for it, or a value is missing.
+        """
+        try:
+            words = self.notices[wording]
+            shown = {name: self._shown(name, value, now) for name, value in values.items()}
+            text = words.text.format(**shown)
+            buttons = tuple((button.title, _payload(button, values)) for button in words.buttons)
+        except (KeyError, IndexError, ValueError) as error:
+            raise UnknownNotice(wording) from error
+        if values.get("reason"):
+            text += self.because.format(reason=values["reason"])
+        return text, buttons
+
+    def instant(self, at: datetime, *, now: datetime) -> str:
+        """Return an instant as people say it: 今天18:30, 明天9:00, 11月25日8:00; the end of a day is the day."""
+        local, today = at.astimezone(SHANGHAI), now.astimezone(SHANGHAI).date()
+        if local.time().replace(second=0, microsecond=0) == _END_OF_DAY:
+            return self.times.end_of_day.format(month=local.month, day=local.day)
+        clock = f"{local.hour}:{local.minute:02d}"
+        near = {today: self.times.today, today + timedelta(days=1): self.times.tomorrow}
+        return near.get(local.date(), self.times.other).format(time=clock, month=local.month, day=local.day)
+
+    @model_validator(mode="after")
+    def _payloads_name_orders(self) -> Self:
+        for key, words in self.notices.items():
+            if words.buttons and "{order_no}" not in words.text:
+                raise ValueError(f"{key}: a button needs the number of the order")
+        return self
+
+    def _shown(self, name: str, value: str, now: datetime) -> str:
+        return self.instant(datetime.fromisoformat(value), now=now) if name.endswith("_at") else value
+
+
+def _payload(button: NoticeButton, values: Mapping[str, str]) -> str:
+    entities = {"work_order_no": values["order_no"]} | ({"choice": button.choice} if button.choice else {})
+    return f"/{button.intent}" + json.dumps(entities, ensure_ascii=False)

@@ -36,9 +36,34 @@ def put(session: Session, *, kind: str, key: str, payload: dict[str, Any], now: 
         session.flush()
 
 
-def due(session: Session, *, now: datetime, limit: int = 50) -> list[OutboxItem]:
-    """Return the deliveries whose time has come, oldest first."""
+def asked_since(session: Session, *, kind: str, prefix: str, since: datetime) -> bool:
+    """Tell whether a delivery of this kind, its key beginning with `prefix`, was asked for since then."""
+    query = select(OutboxItem.id).where(
+        OutboxItem.kind == kind, OutboxItem.key.startswith(prefix, autoescape=True), OutboxItem.created_at >= since
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def put_done(session: Session, *, kind: str, key: str, payload: dict[str, Any], now: datetime) -> bool:
+    """Record a delivery that this very transaction makes; false if it was made before, so that it is not made twice."""
+    known = session.scalar(select(OutboxItem.id).where(OutboxItem.kind == kind, OutboxItem.key == key))
+    if known is not None:
+        return False
+    item = OutboxItem(kind=kind, key=key, payload=payload, created_at=now, next_at=now, attempts=1, done_at=now)
+    session.add(item)
+    session.flush()
+    return True
+
+
+def due(
+    session: Session, *, now: datetime, limit: int = 50, kind: str | None = None, but: str | None = None
+) -> list[OutboxItem]:
+    """Return the deliveries whose time has come, oldest first; of one kind alone, or of all kinds but one."""
     query = select(OutboxItem).where(OutboxItem.done_at.is_(None), OutboxItem.next_at <= now)
+    if kind is not None:
+        query = query.where(OutboxItem.kind == kind)
+    if but is not None:
+        query = query.where(OutboxItem.kind != but)
     return list(session.scalars(query.order_by(OutboxItem.id).limit(limit)))
 
 

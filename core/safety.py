@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from core.text import folded
 
@@ -20,9 +21,17 @@ class _Kind(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: str
-    category: str
+    category: str = ""
     say: str
+    order: bool = True  # false: not ours (gas, illness); words alone, no order, no queue
+    unless: list[str] = []
     patterns: list[str] = []
+
+    @model_validator(mode="after")
+    def _order_has_category(self) -> Self:
+        if self.order and not self.category:
+            raise ValueError(f"{self.kind}: an order needs a category")
+        return self
 
 
 class _Rules(BaseModel):
@@ -31,6 +40,7 @@ class _Rules(BaseModel):
     source: str
     call: str
     follow_up: str
+    follow_up_human: str
     follow_up_pending: str
     unless: list[str]
     kinds: list[_Kind]
@@ -39,11 +49,12 @@ class _Rules(BaseModel):
 
 @dataclass(frozen=True)
 class Danger:
-    """A recognised danger: its kind, the category of its work order and what to say."""
+    """A recognised danger: its kind, the category of its work order, what to say, and whether an order is opened."""
 
     kind: str
     category: str
     say: str
+    order: bool = True
 
 
 class SafetyLine:
@@ -52,11 +63,10 @@ class SafetyLine:
     def __init__(self, rules: _Rules) -> None:
         self.call = rules.call
         self.follow_up = rules.follow_up
+        self.follow_up_human = rules.follow_up_human
         self.follow_up_pending = rules.follow_up_pending
-        self._unless = re.compile("|".join(f"(?:{pattern})" for pattern in rules.unless))
-        self._kinds = [
-            (re.compile("|".join(f"(?:{pattern})" for pattern in kind.patterns)), _danger(kind)) for kind in rules.kinds
-        ]
+        self._unless = _any_of(rules.unless)
+        self._kinds = [(_any_of(kind.patterns), _any_of(kind.unless), _danger(kind)) for kind in rules.kinds]
         self._general = _danger(rules.general)
 
     @classmethod
@@ -74,17 +84,28 @@ class SafetyLine:
     def detect(self, text: str) -> Danger | None:
         """Return the danger that the text speaks of, or None."""
         said = folded(text)
-        found = next((danger for pattern, danger in self._kinds if pattern.search(said)), None)
+        fitting = (
+            danger for pattern, unless, danger in self._kinds if pattern.search(said) and not unless.search(said)
+        )
+        found = next(fitting, None)
         return None if found is None or self._unless.search(said) else found
 
     def general(self) -> Danger:
         """Return the danger of unknown kind: one that the model understood and the rules did not."""
         return self._general
 
-    def wording(self, danger: Danger, *, filed: bool) -> str:
-        """Return what the customer is told: what to do, whom to call, what comes next."""
-        return "\n".join((danger.say, self.call, self.follow_up if filed else self.follow_up_pending))
+    def wording(self, danger: Danger, *, filed: bool, human: bool = False) -> str:
+        """Return what the customer is told: what to do, whom to call, what comes next (`human`: a person reads it)."""
+        if not danger.order:
+            return danger.say
+        filed_words = self.follow_up_human if human else self.follow_up
+        return "\n".join((danger.say, self.call, filed_words if filed else self.follow_up_pending))
 
 
 def _danger(kind: _Kind) -> Danger:
-    return Danger(kind.kind, kind.category, kind.say)
+    return Danger(kind.kind, kind.category, kind.say, kind.order)
+
+
+def _any_of(patterns: list[str]) -> re.Pattern[str]:
+    """Return what finds any of the patterns; of none, what finds nothing."""
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns) or r"(?!)")

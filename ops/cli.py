@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ops import bench, credentials, data, serve, training
+from ops import bench, credentials, data, orders, outages, serve, training
 from ops.output import Exit, fail, show
 
 app = typer.Typer(name="dianfu", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -21,6 +21,8 @@ app.command()(credentials.token)
 app.command()(credentials.env)
 app.command()(bench.bench)
 app.add_typer(credentials.keys_app, name="keys")
+app.add_typer(orders.order_app, name="order")
+app.add_typer(outages.outages_app, name="outage")
 
 
 @app.callback()

@@ -40,7 +40,7 @@ def seed(
     months: Annotated[int, typer.Option(min=1, max=120, help="How many months of bills.")] = 36,
     reset: Annotated[bool, typer.Option("--reset", help="Delete what is there first (development).")] = False,
 ) -> None:
-    """Fill the empty billing database with the demonstration region."""
+    """Fill the empty databases with the demonstration region."""
     settings = settings_of(CoreSettings)
     if reset and not settings.development:
         fail("--reset deletes all billing data and works in development alone", Exit.SETTINGS)
@@ -57,6 +57,9 @@ def seed(
         fail(f"seeding is not possible: {error}", Exit.PREPARATION)
     except SQLAlchemyError as error:
         fail(f"seeding failed, nothing was written: {error}", Exit.PREPARATION)
+    if made is None:
+        typer.echo(f"the customers were there; made the network and the orders ({time.monotonic() - began:.0f} s)")
+        return
     typer.echo(
         f"{made.customers} customers, {made.accounts} accounts, {made.bills} bills "
         f"from {made.first_month:%Y-%m} on ({time.monotonic() - began:.0f} s)"

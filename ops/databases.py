@@ -16,13 +16,19 @@ from core.account import (
     name_context,
     phone_context,
 )
+from core.business import BusinessTable
 from core.clock import system_clock
 from core.db import BillingBase, Database
 from core.fields import Keyring, UnreadableField
 from core.migrations import METADATA, is_current, upgrade
+from core.network import NetworkNode
+from core.promise import Commitments
 from core.seed import SeedSummary, seed
+from core.seed.network import NetworkSummary, seed_network
+from core.seed.orders import OrderSummary, seed_orders
 from core.settings import CoreSettings
 from core.tariff import TariffBook
+from core.work_order.renewal import renew_orders
 from ops.output import Report
 
 BATCH = 200
@@ -77,9 +83,18 @@ def behind(settings: CoreSettings) -> list[str]:
 
 
 def is_seeded(settings: CoreSettings) -> bool:
-    """Tell whether the (migrated) billing database holds a customer."""
+    """Tell whether the (migrated) databases hold a customer and the network."""
+    return _has_customers(settings) and _has_network(settings)
+
+
+def _has_customers(settings: CoreSettings) -> bool:
     with opened(settings.billing_url, read_only=True) as billing, billing.reading() as session:
         return session.scalar(select(Customer.id).limit(1)) is not None
+
+
+def _has_network(settings: CoreSettings) -> bool:
+    with opened(settings.workorder_url) as workorder, workorder.reading() as session:
+        return session.scalar(select(NetworkNode.code).limit(1)) is not None
 
 
 def is_readable(settings: CoreSettings) -> bool:
@@ -95,14 +110,41 @@ def is_readable(settings: CoreSettings) -> bool:
     return True
 
 
-def fill(settings: CoreSettings, report: Report, *, customers: int, months: int) -> SeedSummary:
-    """Put the demonstration region into the empty billing database; raises what `core.seed.seed` raises."""
+def fill(settings: CoreSettings, report: Report, *, customers: int, months: int) -> SeedSummary | None:
+    """Put the demonstration region into the empty billing database, its network and orders into that of orders.
+
+    Where only the customers are there already (an older version made them, or it was interrupted), the rest is made
+    and None returned. Raises what `core.seed.seed` raises.
+    """
+    if _has_customers(settings) and not _has_network(settings):
+        fill_orders(settings)
+        return None
     book = TariffBook.load(settings.data_dir / "tariffs")
     with opened(settings.billing_url) as billing:
-        return seed(
+        made = seed(
             billing, book=book, keyring=settings.keyring(), today=system_clock().date(),
             customers=customers, months=months, progress=report, directory=settings.data_dir / "demo",
         )  # fmt: skip
+    fill_orders(settings)
+    return made
+
+
+def fill_orders(settings: CoreSettings) -> tuple[NetworkSummary, OrderSummary]:
+    """Put the network, outages and work orders of the demonstration region into the work-order database, anew."""
+    now, directory, keyring = system_clock(), settings.data_dir / "demo", settings.keyring()
+    businesses = BusinessTable.load(settings.data_dir / "business")
+    commitments = Commitments.load(settings.data_dir / "promises.yaml")
+    with (
+        opened(settings.workorder_url) as workorder,
+        opened(settings.billing_url, read_only=True) as billing,
+    ):
+        orders = seed_orders(
+            workorder, billing, keyring=keyring, businesses=businesses, commitments=commitments, now=now,
+            directory=directory,
+        )  # fmt: skip
+        # The network comes last: by it, `is_seeded` knows that all is there.
+        network = seed_network(workorder, billing, keyring=keyring, now=now, directory=directory)
+    return network, orders
 
 
 def empty_billing(settings: CoreSettings) -> None:
@@ -147,8 +189,19 @@ def rotate_fields(settings: CoreSettings, report: Report) -> int:
         UnreadableField: if a field's key is no longer in the ring.
     """
     keyring = settings.keyring()
-    with opened(settings.billing_url) as billing:
-        return _rotate_customers(billing, keyring, report) + _rotate_accounts(billing, keyring, report)
+    with opened(settings.billing_url) as billing, opened(settings.workorder_url) as workorder:
+        changed = _rotate_customers(billing, keyring, report) + _rotate_accounts(billing, keyring, report)
+        return changed + _rotate_orders(workorder, keyring)
+
+
+def _rotate_orders(workorder: Database, keyring: Keyring) -> int:
+    total = 0
+    while True:
+        with workorder.transaction() as session:
+            done = renew_orders(session, keyring=keyring, limit=BATCH)
+        if not done:
+            return total
+        total += done
 
 
 def _rotate_customers(billing: Database, keyring: Keyring, report: Report) -> int:

@@ -12,9 +12,14 @@ from sqlalchemy import MetaData
 
 import core.account
 import core.bill
+import core.binding
 import core.conversation
+import core.network
+import core.one_time_code
+import core.outage
 import core.outbox
 import core.payment
+import core.upload
 import core.usage
 import core.work_order
 from core.db import BillingBase, BridgeBase, Database, WorkOrderBase

@@ -51,6 +51,7 @@ async def test_a_danger_is_answered_at_once_in_every_mode(bridge: Bridge, mode: 
     [order] = _orders(bridge, customer)
     assert order.payload == {
         "category": "故障报修→紧急→断线落地", "kind": "wire", "description": DANGER, "account_no": "4201234567890",
+        "conversation_id": customer.conversation_id, "customer_no": "C0000001",
     }  # fmt: skip
     assert bridge.rasa.asked == []
 
