@@ -39,3 +39,6 @@ class ActionQueryAccountNo(BusinessAction):
             cards=[card("account_list", numbers, data)],
             slots={"asked": self.name()},
         )
+
+
+ACTIONS: tuple[type[BusinessAction], ...] = (ActionQueryAccountNo,)

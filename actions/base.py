@@ -39,6 +39,8 @@ class Reply:
     buttons: Sequence[tuple[str, str]] = ()
     cards: Sequence[dict[str, Any]] = ()
     slots: Mapping[str, Any] = field(default_factory=dict)
+    commands: Sequence[dict[str, Any]] = ()  # for the bridge, never shown: {"type": "grant", …}
+    handoff: str | None = None  # why a person should take over after this answer
 
     def utter(self, dispatcher: CollectingDispatcher) -> None:
         """Say it; the buttons stand below the last part, where the customer's eye is then."""
@@ -47,6 +49,10 @@ class Reply:
         for card in self.cards:
             last = card is self.cards[-1]
             dispatcher.utter_message(json_message={**card, "buttons": buttons if last else []})
+        for command in self.commands:
+            dispatcher.utter_message(json_message=dict(command))
+        if self.handoff:
+            dispatcher.utter_message(json_message={"type": "handoff", "reason": self.handoff})
 
 
 def card(kind: str, text: str, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -100,6 +100,11 @@ class Question:
         return self.now.astimezone(SHANGHAI).date()
 
     @property
+    def asked_at(self) -> str:
+        """Return what names this turn: it is the same when a turn is run again after a crash."""
+        return self.now.isoformat()
+
+    @property
     def leans(self) -> bool:
         """Tell whether the question leans on the one before it."""
         return self.intent == "inform" or (len(self.text) <= _SHORT and any(word in self.text for word in self.leaning))

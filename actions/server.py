@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import warnings
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from rasa_sdk.endpoint import create_app
@@ -11,24 +13,33 @@ from rasa_sdk.executor import ActionExecutor
 from sanic import HTTPResponse, Request, Sanic
 from sanic.response import json
 
-from actions.account import ActionQueryAccountNo
+import actions
 from actions.base import BusinessAction
-from actions.bill import ActionQueryBill
-from actions.followup import ActionInform
+from actions.followup import FOLLOWUPS
 from actions.labels import Labels
-from actions.payment import ActionQueryBalance, ActionQueryPayment
+from actions.phrases import Phrases
 from actions.services import Services
 from actions.settings import ActionsSettings
 from actions.smalltalk import ActionRepeat
-from actions.usage import ActionQueryUsage
+from core.business import BusinessTable
 from core.clock import Clock, system_clock
+from core.code_sender import code_sender
 from core.db import Database
+from core.facts import Facts
+from core.promise import Commitments
 from core.tariff import TariffBook
 
-TOPICS: tuple[type[BusinessAction], ...] = (
-    ActionQueryAccountNo, ActionQueryBill, ActionQueryUsage, ActionQueryBalance, ActionQueryPayment,
-)  # fmt: skip
 SERVER_ERROR = 500
+
+
+def _topics() -> tuple[type[BusinessAction], ...]:
+    """Return the actions of all topics: what each module of this package names in `ACTIONS`."""
+    names = {found.name for found in iter_modules(actions.__path__)} - {"server", "__main__"}
+    modules = [import_module(f"actions.{name}") for name in sorted(names)]
+    return tuple(kind for module in modules for kind in getattr(module, "ACTIONS", ()))
+
+
+TOPICS = _topics()
 
 
 def create_server(settings: ActionsSettings, *, clock: Clock = system_clock) -> Sanic[Any, Any]:
@@ -56,17 +67,25 @@ def create_server(settings: ActionsSettings, *, clock: Clock = system_clock) -> 
 def _executor(services: Services) -> ActionExecutor:
     executor = ActionExecutor()
     topics = {action.name(): action for action in (kind(services) for kind in TOPICS)}
-    for action in (*topics.values(), ActionInform(services, topics), ActionRepeat()):
+    for action in (*topics.values(), *(kind(services, topics) for kind in FOLLOWUPS), ActionRepeat()):
         executor.register_action(action)
     return executor
 
 
 def _services(settings: ActionsSettings, clock: Clock) -> Services:
+    keyring = settings.keyring()
     return Services(
         billing=Database(settings.billing_url, read_only=True),
-        keyring=settings.keyring(),
+        workorder=Database(settings.workorder_url),
+        bridge=Database(settings.bridge_url),
+        keyring=keyring,
         book=TariffBook.load(settings.data_dir / "tariffs"),
         labels=Labels.load(settings.data_dir / "labels.yaml"),
+        phrases=Phrases.load(settings.data_dir / "phrases"),
+        businesses=BusinessTable.load(settings.data_dir / "business"),
+        commitments=Commitments.load(settings.data_dir / "promises.yaml"),
+        facts=Facts.load(settings.data_dir / "facts"),
         clock=clock,
         identity_key=settings.identity_key.get_secret_value(),
+        codes=code_sender(keyring, development=settings.development, sms_url=settings.sms_url),
     )

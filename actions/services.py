@@ -5,19 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actions.labels import Labels
+from actions.phrases import Phrases
+from core.business import BusinessTable
 from core.clock import Clock
 from core.db import Database
+from core.facts import Facts
 from core.fields import Keyring
+from core.one_time_code import CodeSender
+from core.promise import Commitments
 from core.tariff import TariffBook
 
 
 @dataclass(frozen=True)
 class Services:
-    """The billing database (read only), the keys, the tariffs, the words and the clock."""
+    """The databases (billing read only; of the bridge's only the one-time codes), keys, tariffs, words and clock."""
 
     billing: Database
+    workorder: Database
+    bridge: Database
     keyring: Keyring
     book: TariffBook
     labels: Labels
+    phrases: Phrases
+    businesses: BusinessTable
+    commitments: Commitments
+    facts: Facts
     clock: Clock
     identity_key: str
+    codes: CodeSender | None = None  # None: this installation cannot send one-time codes

@@ -8,7 +8,7 @@ so before the next turn a long session gives way to a new one, which begins with
 
 import asyncio
 import hmac
-from typing import Any, Awaitable, Callable, Dict, Optional, Text
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Text
 
 import aiohttp
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
@@ -18,7 +18,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bot import wishes
+from bot import forms, wishes
 
 Handler = Callable[[UserMessage], Awaitable[Any]]
 
@@ -97,42 +97,51 @@ async def _turn(
         tracker = await _tracker(agent, sender)
         await _cut_long_session(agent, tracker)
     message = UserMessage(text, output, sender, input_channel="bridge", metadata=metadata)
-    understood = await _say(agent, handle, message, typed, wishes.waiting(tracker))
+    understood = await _say(agent, handle, message, typed, tracker)
     if not output.messages:
         return _refuse(502, "the turn brought no answer")
     return response.json({"messages": output.messages, "understood": understood or await _understood(agent, sender)})
 
 
 async def _say(
-    agent: Any, handle: Handler, message: UserMessage, typed: bool, waiting: Optional[Dict[Text, Any]]
+    agent: Any, handle: Handler, message: UserMessage, typed: bool, tracker: Any
 ) -> Optional[Dict[Text, Any]]:
     """Put the message to the dialogue, wish by wish; return what was understood of it, None for what was not typed."""
-    if not (typed and agent.is_ready()):
-        await handle(message)
-        answered = message.text.startswith(f"/{wishes.ANSWER}")
-        understood, parts = None, []
-    else:
+    form, waiting = forms.state(tracker), wishes.waiting(tracker)
+    understood, parts = None, []
+    if typed and agent.is_ready():
         parsed = await agent.processor.parse_message(message)
-        parts = wishes.split(parsed)
+        parts = wishes.split(forms.claimed(parsed, form))
         await handle(wishes.told(message, parts[0]))
         understood = {"intent": parsed["intent"]["name"], "confidence": parsed["intent"]["confidence"]}
-        answered = understood["intent"] == wishes.ANSWER
-    rest = parts[1] if len(parts) > 1 else waiting if answered else None
-    asks = wishes.is_question(message.output_channel.messages)
+        said = parts[0]["intent"]["name"]
+    else:
+        await handle(message)
+        said = message.text.lstrip("/").partition("{")[0]
+    after = forms.state(await _tracker(agent, message.sender_id))
+    rest = parts[1] if len(parts) > 1 else waiting if said == wishes.ANSWER else None
+    asks = after is None and wishes.is_question(message.output_channel.messages)
     if rest and not asks:
         await handle(wishes.told(message, rest))
     if waiting or (rest and asks):
         await wishes.keep(agent, message.sender_id, rest if asks else None)
+    if forms.asks_again(said, form, after, rest is not None) and not _handed_over(message.output_channel.messages):
+        await handle(forms.again(message))
     return understood
 
 
+def _handed_over(messages: List[Dict[Text, Any]]) -> bool:
+    """Tell whether a person takes over after this turn."""
+    return any((message.get("custom") or {}).get("type") == "handoff" for message in messages)
+
+
 async def _cut_long_session(agent: Any, tracker: Any) -> None:
-    """Begin a new session if the present one is long and no form is being filled in.
+    """Begin a new session if the present one is long.
 
     Not by Rasa's own `action_session_start`: it carries over every event that ever set a slot, so that each session
     would be longer than the one before.
     """
-    if tracker is None or len(tracker.events) <= MAX_EVENTS or tracker.active_loop_name:
+    if tracker is None or len(tracker.events) <= MAX_EVENTS:
         return
     values = {name: value for name, value in tracker.current_slot_values().items() if value is not None}
     slots = [SlotSet(name, value) for name, value in values.items() if name != SESSION_START_METADATA_SLOT]

@@ -14,7 +14,7 @@ import yaml
 from rasa_sdk import Tracker
 
 from actions.base import BusinessAction, Reply
-from actions.followup import ActionInform
+from actions.followup import FOLLOWUPS
 from actions.server import TOPICS
 from actions.services import Services
 from core.clock import SHANGHAI
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 TODAY = date(2026, 11, 22)
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=SHANGHAI)
 KEY = "an identity key for tests of the actions"
-INTENTS = {"action_inform": "inform"}
+INTENTS = {"action_inform": "inform", "action_affirm": "affirm", "action_deny": "deny", "action_cancel": "cancel"}
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,19 @@ class Desk:
 
     def action(self, name: str) -> BusinessAction:
         topics = {action.name(): action for action in (kind(self.services) for kind in TOPICS)}
-        return ActionInform(self.services, topics) if name == "action_inform" else topics[name]
+        followups = {action.name(): action for action in (kind(self.services, topics) for kind in FOLLOWUPS)}
+        return {**topics, **followups}[name]
 
     def tracker(
         self, name: str, accounts: Sequence[str], text: str, entities: Sequence[dict[str, Any]] = (),
         slots: dict[str, Any] | None = None, *, assurance: int = 1, identity: str | None = None, sender: str = "c1.1",
-        now: datetime = NOW,
+        now: datetime = NOW, intent: str | None = None,
     ) -> Tracker:  # fmt: skip
         if identity is None:
             who = Identity("c1", "C1", tuple(accounts), assurance, "web")
             identity = issue_identity(KEY, who, now=now)
         message = {
-            "intent": {"name": INTENTS.get(name, name.removeprefix("action_"))}, "text": text,
+            "intent": {"name": intent or INTENTS.get(name, name.removeprefix("action_"))}, "text": text,
             "entities": list(entities), "metadata": {"identity": identity, "asked_at": now.isoformat()},
         }  # fmt: skip
         return Tracker(sender, slots or {}, message, [], False, None, {}, None)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from actions_desk import KEY, NOW, ROOT, TODAY, Desk, load_templates
 
 from actions.labels import Labels
+from actions.phrases import Phrases
 from actions.services import Services
+from core.business import BusinessTable
 from core.db import Database
+from core.facts import Facts
 from core.fields import Keyring, new_key
 from core.migrations import upgrade
+from core.promise import Commitments
 from core.seed import seed
 from core.tariff import TariffBook
 
@@ -32,5 +39,27 @@ def desk(tmp_path_factory: pytest.TempPathFactory, key_material: tuple[str, str]
         database, book=book, keyring=keyring, today=TODAY, customers=CUSTOMERS, months=MONTHS,
         directory=ROOT / "data" / "demo",
     )  # fmt: skip
-    labels = Labels.load(ROOT / "data" / "labels.yaml")
-    return Desk(path, Services(database, keyring, book, labels, lambda: NOW, KEY), load_templates())
+    data = ROOT / "data"
+    services = Services(
+        billing=database, workorder=empty("workorder", path.parent), bridge=empty("bridge", path.parent),
+        keyring=keyring,
+        book=book, labels=Labels.load(data / "labels.yaml"), phrases=Phrases.load(data / "phrases"),
+        businesses=BusinessTable.load(data / "business"), commitments=Commitments.load(data / "promises.yaml"),
+        facts=Facts.load(data / "facts"),
+        clock=lambda: NOW, identity_key=KEY,
+    )  # fmt: skip
+    return Desk(path, services, load_templates())
+
+
+@pytest.fixture
+def writing(desk: Desk, tmp_path: Path) -> Desk:
+    """A desk over the same region with empty work-order and bridge databases of the test's own."""
+    own = replace(desk.services, workorder=empty("workorder", tmp_path), bridge=empty("bridge", tmp_path))
+    return replace(desk, services=own)
+
+
+def empty(name: str, directory: Path) -> Database:
+    """Return an empty, migrated database."""
+    database = Database(f"sqlite:///{directory / name}.db")
+    upgrade(name, database)
+    return database

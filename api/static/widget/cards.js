@@ -14,6 +14,7 @@ const MoneyRow = ({ label, value, strong }) =>
 /* Only words that say so are coloured, and the colour never stands alone. */
 function statusTone(status) {
   if (/未|欠|逾期|失败|违约/.test(status)) return "due";
+  if (/退回/.test(status)) return "";
   return /已|结清|成功/.test(status) ? "fine" : "";
 }
 
@@ -145,12 +146,40 @@ const AccountCard = ({ card, text }) => html`
     <${Foot} card=${card} text=${text}/>
   </div>`;
 
+/* Any facts by name: the position in the step year, an outage, what a business needs. */
+const FactCard = ({ card, text }) => html`
+  <div class="card">
+    <table class="facts">
+      <caption>${card.title}</caption>
+      <tbody>${card.rows.map((row) => html`<${Row} label=${row.label} value=${row.value} strong=${row.strong}/>`)}</tbody>
+    </table>
+    <${Foot} card=${card} text=${text}/>
+  </div>`;
+
+/* Any table: the first column names, the others are figures. */
+const TableCard = ({ card, text }) => html`
+  <div class="card">
+    <table class="ledger">
+      <caption>${card.title}</caption>
+      <thead><tr>${card.columns.map((name, place) => html`<th scope="col" class=${place ? "right" : ""}>${name}</th>`)}</tr></thead>
+      <tbody>
+        ${card.rows.map(
+          (row) => html`<tr>${row.map((cell, place) =>
+            place ? html`<td class="right"><span class="num">${cell}</span></td>` : html`<th scope="row">${cell}</th>`)}</tr>`,
+        )}
+      </tbody>
+    </table>
+    <${Foot} card=${card} text=${text}/>
+  </div>`;
+
 const CARDS = new Map([
   ["bill_card", (props) => (props.card.months ? BillMonthsCard(props) : BillCard(props))],
   ["usage_chart", (props) => UsageCard(props)],
   ["balance_card", BalanceCard],
   ["payment_list", PaymentCard],
   ["account_list", AccountCard],
+  ["fact_card", FactCard],
+  ["table_card", TableCard],
 ]);
 
 /* A card that we cannot draw is still worth reading: its plain text takes its place. */

@@ -1,0 +1,268 @@
+"""Forms in the chat: one action for every row of the business table (data/business).
+
+The slot `form` holds the state and what the channel needs to tell answers from other questions (bot/forms.py). Nothing
+is written before the customer has confirmed it, and one form makes one order: its id is the order's cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from actions import codes
+from actions.base import AccountUnclear, BusinessAction, Reply
+from actions.form_base import FormAction, open_form
+from actions.form_filing import file_form, find_filed
+from actions.form_hooks import hook_of
+from actions.form_words import choice
+from actions.question import Question
+from core import form
+from core.business import Business, Field
+from core.errors import NotIdentified
+from core.form import ACCOUNT, CHANGE, CODE, CONFIRM, OFFER, WHICH, FormState
+from core.form_fields import Said, Unreadable, read
+
+SKIP, PATIENCE = "_skip", 2
+GO_ON = frozenset({"inform", "affirm", "deny"})
+
+
+class ActionForm(FormAction):
+    """Begins, continues, corrects, confirms and files the forms of all businesses."""
+
+    takes_yes_no = True
+
+    def name(self) -> str:
+        """Return the name that the domain uses."""
+        return "action_form"
+
+    def handle(self, session: Session, question: Question) -> Reply:
+        """See `BusinessAction.handle`."""
+        started, state = question.values("start"), open_form(question)
+        if started and started[0] in self.services.businesses:
+            return self.start(session, question, started[0], asked_for=True)
+        paused = question.slots.get("paused")
+        if question.values("resume") and isinstance(paused, Mapping):
+            return self.ask(session, question, FormState.parse(paused), slots={"paused": None})
+        if state and question.intent in GO_ON:
+            return self.go_on(session, question, state)
+        rows = self.services.businesses.choose(question.intent, question.text)
+        if not rows:
+            return Reply("utter_what_for")
+        if len(rows) > 1:
+            return self.which(question, rows)
+        return self.start(session, question, rows[0].key)
+
+    def which(self, question: Question, rows: Sequence[Business], opening: str = "") -> Reply:
+        """Ask which of several businesses is meant; what was said already is kept."""
+        state = FormState.new(rows[0].key, opening=opening or question.text)
+        state = replace(state, asking=WHICH, more={"rows": [row.key for row in rows]})
+        return self.words.which(rows, self.slots(state))
+
+    def start(
+        self, session: Session, question: Question, key: str, *, prefill: Mapping[str, str] | None = None,
+        lead: str = "", asked_for: bool = False,
+    ) -> Reply:  # fmt: skip
+        """Begin a form with all that the message and the company's data tell already; a mere question gets facts.
+
+        Raises:
+            NotIdentified: if the business is about an account and nobody has proved who asks.
+        """
+        business = self.services.businesses.get(key)
+        if business.unavailable:
+            return replace(self.words.unavailable(business), slots=self.closed())
+        before = open_form(question)
+        opening = (before.opening if asked_for and before else "") if asked_for else question.text
+        state = FormState.new(key, opening=opening)
+        if not asked_for and not prefill and self.words.only_asks(question.text):
+            return self.words.info(business, self.slots(replace(state, asking=OFFER)))
+        if question.identity.assurance < 1 and (business.assurance > 0 or business.account == "required"):
+            raise NotIdentified
+        for name, value in (prefill or {}).items():
+            state = state.with_value(name, value)
+        said = Said(opening) if asked_for else _said(question)
+        if said.text:
+            state = form.take(business, state, said, today=question.today, opening=True)
+        other = before is not None and before.business != key and before.asking not in (OFFER, WHICH)
+        slots = {"paused": question.slots["form"]} if other else {}
+        return self.advance(session, question, state, lead=lead or self.words.intro(business), slots=slots)
+
+    def go_on(self, session: Session, question: Question, state: FormState) -> Reply:
+        """Take the message as an answer to what was asked, or as a correction of something before."""
+        business = self.services.businesses.get(state.business)
+        if question.text.strip() == "/inform":
+            return self.ask(session, question, state, lead=self.words.back(business))
+        if state.asking in (OFFER, WHICH) and question.intent == "deny":
+            return Reply("utter_cancel", slots=self.closed())
+        if state.asking == OFFER:
+            return self.start(session, question, state.business, asked_for=True)
+        if state.asking == WHICH:
+            return self.chosen(session, question, state)
+        if state.asking == CODE:
+            return self.check_code(session, question, state)
+        if state.asking in (CONFIRM, CHANGE):
+            return self.confirmed(session, question, state, business)
+        return self.answered(session, question, state, business)
+
+    def chosen(self, session: Session, question: Question, state: FormState) -> Reply:
+        """Read which business is meant: by its words, its title, or its place in the list."""
+        rows = [self.services.businesses.get(key) for key in state.more["rows"]]
+        fitting = self.words.meant(rows, question.text)
+        if len(fitting) == 1:
+            return self.start(session, question, fitting[0].key, asked_for=True)
+        return self.which(question, fitting or rows, state.opening)
+
+    def answered(self, session: Session, question: Question, state: FormState, business: Business) -> Reply:
+        """Read the answer to the field that was asked."""
+        said = _said(question)
+        if state.asking == ACCOUNT:
+            return self.advance(session, question, state)
+        corrected, changed = form.correct(business, self.shown(session, question, state), said, today=question.today)
+        if changed:
+            for name in changed:
+                state = state.with_value(name, corrected.values[name])
+            return self.advance(session, question, state, lead=self.words.corrected(business, state, changed))
+        one = business.field(str(state.asking))
+        try:
+            value = form.SKIPPED if self._skips(one, said) else read(one, said, today=question.today)
+        except Unreadable as problem:
+            return self.again(session, question, state, one, problem.reason)
+        state = replace(state.with_value(one.name, value), failures=0)
+        return self.advance(session, question, form.take(business, state, said, today=question.today))
+
+    def again(self, session: Session, question: Question, state: FormState, one: Field, reason: str) -> Reply:
+        """Ask once more, and say what was wrong; after some failures offer a way out."""
+        state = replace(state, failures=state.failures + 1)
+        return self.ask(
+            session, question, state, lead=self.words.wrong(one, reason), ways_out=state.failures >= PATIENCE
+        )
+
+    def advance(
+        self, session: Session, question: Question, state: FormState, *, lead: str = "",
+        slots: Mapping[str, Any] | None = None,
+    ) -> Reply:  # fmt: skip
+        """Settle the account, let the business's own steps have their say, and ask what is missing."""
+        business = self.services.businesses.get(state.business)
+        try:
+            state = self.with_account(session, question, business, state)
+        except AccountUnclear:
+            state = replace(state, asking=ACCOUNT)
+            views = self._views(session, question)
+            return self.words.which_account(views, lead, dict(slots or {}) | self.slots(state))
+        state = self.from_file(session, question, business, state)
+        hook = hook_of(business.key)
+        if hook is not None:
+            steered = hook.steer(self, session, question, state)
+            if isinstance(steered, Reply):
+                return replace(steered, slots=self.closed() | dict(slots or {}) | dict(steered.slots))
+            state = steered
+        missing = form.next_field(business, state)
+        state = replace(state, asking=missing.name if missing else CONFIRM)
+        return self.ask(session, question, state, lead=lead, slots=slots)
+
+    def ask(
+        self, session: Session, question: Question, state: FormState, *, lead: str = "", ways_out: bool = False,
+        slots: Mapping[str, Any] | None = None,
+    ) -> Reply:  # fmt: skip
+        """Ask what `state.asking` names."""
+        business, kept = self.services.businesses.get(state.business), dict(slots or {}) | self.slots(state)
+        if state.asking == OFFER:
+            return self.words.info(business, kept)
+        if state.asking == WHICH:
+            return self.words.which([self.services.businesses.get(key) for key in state.more["rows"]], kept)
+        if state.asking == CONFIRM:
+            return self.words.confirm(business, self.shown(session, question, state, masked=True), lead, kept)
+        if state.asking == CODE:
+            return self.words.code_again(lead, kept)
+        if state.asking == CHANGE:
+            return self.words.change(business, state, kept)
+        if state.asking == ACCOUNT:
+            return self.words.which_account(self._views(session, question), lead, kept)
+        return self.words.field(business.field(str(state.asking)), lead, kept, ways_out=ways_out)
+
+    # -- confirming
+
+    def confirmed(self, session: Session, question: Question, state: FormState, business: Business) -> Reply:
+        """Take yes, no, or a correction to the summary."""
+        said = _said(question)
+        named = question.values("change")
+        if named and named[0] in {one.name for one in form.wanted(business, state)}:
+            state = replace(form.forget(state, named[0]), asking=named[0])
+            return self.ask(session, question, state)
+        corrected, changed = form.correct(business, self.shown(session, question, state), said, today=question.today)
+        if changed:
+            for name in changed:
+                state = state.with_value(name, corrected.values[name])
+            return self.advance(session, question, state, lead=self.words.corrected(business, state, changed))
+        if question.intent == "affirm" or said.choice == "yes" or self.words.means_yes(question.text):
+            return self.submit(session, question, state, business)
+        one = form.named_field(business, state, question.text)
+        if one is not None:
+            return self.ask(session, question, replace(form.forget(state, one.name), asking=one.name))
+        if question.intent == "deny" or said.choice == "no":
+            return self.ask(session, question, replace(state, asking=CHANGE))
+        return self.ask(session, question, replace(state, asking=CONFIRM), lead=self.words.wrong(None, "confirm"))
+
+    def submit(self, session: Session, question: Question, state: FormState, business: Business) -> Reply:
+        """File the order, after a one-time code if the business needs one."""
+        if business.assurance == 2 and question.identity.assurance < 2 and not state.verified:
+            sent = codes.request_code(self.services, question, state.account_no or question.identity.accounts[0])
+            state = replace(state, asking=CODE)
+            return self.words.code(sent, self.slots(state))
+        return self.file(session, question, state, business)
+
+    def check_code(self, session: Session, question: Question, state: FormState) -> Reply:
+        """File the order if the code is right."""
+        business = self.services.businesses.get(state.business)
+        account_no = state.account_no or question.identity.accounts[0]
+        if question.values("choice") == ["_resend"]:
+            return self.words.code(codes.request_code(self.services, question, account_no), self.slots(state))
+        checked = codes.check_code(self.services, question, account_no)
+        if not checked.verified:
+            return self.words.code_wrong(checked, self.slots(state))
+        done = self.file(session, question, replace(state, verified=True), business)
+        return replace(done, commands=[*done.commands, *checked.commands])
+
+    def file(self, session: Session, question: Question, state: FormState, business: Business) -> Reply:
+        """Write the order once and tell its number."""
+        account = self.account_of(session, question, state)
+        filed = file_form(self, session, question, business, self.shown(session, question, state), account)
+        done = {"asked_at": question.asked_at, "form": state.id, "business": business.key}
+        slots = self.closed() | {"submitted": done}
+        return self._with_paused(question, self.words.done(business, filed, slots))
+
+    def repeat(self, session: Session, question: Question) -> Reply | None:
+        """Return the answer to a confirmation that was carried out already: its turn is being run again."""
+        done = question.slots.get("submitted")
+        if not isinstance(done, Mapping) or done.get("asked_at") != question.asked_at:
+            return None
+        business = self.services.businesses.get(str(done["business"]))
+        filed = find_filed(self.services, business, str(done["form"]))
+        return self.words.done(business, filed, {}) if filed else None
+
+    def _with_paused(self, question: Question, reply: Reply) -> Reply:
+        paused = question.slots.get("paused")
+        if not isinstance(paused, Mapping):
+            return reply
+        title = self.services.businesses.get(paused["business"]).title
+        button = (self.services.phrases.say("form.resume", title=title), choice("resume", str(paused["id"])))
+        return replace(reply, buttons=[button, *reply.buttons])
+
+    def _skips(self, one: Field, said: Said) -> bool:
+        return one.optional and (said.choice == SKIP or self.words.skips(said.text))
+
+
+def _said(question: Question) -> Said:
+    names = ("phone", "address", "capacity", "energy", "amount", "date")
+    chosen, upload = question.values("choice"), question.values("upload")
+    return Said(
+        text="" if question.text.startswith("/") else question.text,
+        entities={name: question.values(name) for name in names},
+        choice=chosen[0] if chosen else None,
+        upload=upload[0] if upload else None,
+    )
+
+
+ACTIONS: tuple[type[BusinessAction], ...] = (ActionForm,)

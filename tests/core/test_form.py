@@ -1,0 +1,136 @@
+"""What forms read, keep, correct and still want, in the words of customers."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from core import form
+from core.business import Business
+from core.form import FormState
+from core.form_fields import Said, Unreadable, read
+
+TODAY = date(2026, 11, 22)
+ROW = Business.model_validate(
+    {
+        "key": "transfer", "title": "过户", "intent": "apply_transfer", "category": "服务申请→变更用电→过户",
+        "assurance": 2, "account": "required", "about": "换户主", "region": "hubei", "date": "2023-12",
+        "source": "承诺",
+        "status": "secondary",
+        "fields": [
+            {"name": "owner", "kind": "name", "label": "新户主", "ask": "新户主叫什么？"},
+            {
+                "name": "reason", "kind": "choice", "label": "原因", "ask": "哪种情况？",
+                "options": [
+                    {"value": "sale", "label": "房屋买卖", "words": ["二手房", "买的"]},
+                    {"value": "heir", "label": "继承", "words": ["过世", "走了"]},
+                ],
+            },
+            {"name": "court", "kind": "yes_no", "label": "有公证", "ask": "有公证吗？", "when": {"reason": ["heir"]}},
+            {"name": "phone", "kind": "phone", "label": "联系电话", "ask": "电话？"},
+            {"name": "address", "kind": "address", "label": "用电地址", "ask": "地址？"},
+            {"name": "kw", "kind": "capacity", "label": "容量", "ask": "多大？", "optional": True},
+            {"name": "count", "kind": "number", "label": "人数", "ask": "几口人？", "min": 5, "max": 20, "unit": "人"},
+            {"name": "words", "kind": "text", "label": "说明", "ask": "说说情况。", "default": "message"},
+        ],
+    }
+)  # fmt: skip
+
+
+def value(name: str, text: str, **entities: list[str]) -> str:
+    return read(ROW.field(name), Said(text, entities), today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("owner", "我叫欧阳建国。", "欧阳建国"),
+        ("owner", "户主是王桂芳", "王桂芳"),
+        ("reason", "这是个二手房", "sale"),
+        ("reason", "老人家过世了", "heir"),
+        ("reason", "第二个", "heir"),
+        ("reason", "2", "heir"),
+        ("court", "有的", "yes"),
+        ("court", "冇得", "no"),
+        ("phone", "打我139 0000 1234咧", "13900001234"),
+        ("phone", "027-85551234", "02785551234"),
+        ("kw", "10个千瓦就够了", "10kW"),
+        ("kw", "315kVA", "315kVA"),
+        ("count", "七口人", "7"),
+    ],
+)
+def test_answers_are_read_in_the_customers_own_words(name: str, text: str, expected: str) -> None:
+    assert value(name, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("owner", "13900001234", "no_match"),
+        ("owner", "", "empty"),
+        ("reason", "不晓得", "no_match"),
+        ("phone", "12345", "no_match"),
+        ("address", "那边", "no_match"),
+        ("address", "为什么要地址？", "no_match"),
+        ("count", "三口人", "too_small"),
+        ("count", "300", "too_big"),
+        ("words", "字" * 501, "too_long"),
+    ],
+)
+def test_what_is_no_answer_is_refused_with_its_reason(name: str, text: str, reason: str) -> None:
+    with pytest.raises(Unreadable) as problem:
+        value(name, text)
+    assert problem.value.reason == reason
+
+
+def test_address_of_the_understanding_goes_before_the_whole_text() -> None:
+    assert value("address", "就在知音苑3栋那里撒", address=["知音苑3栋"]) == "知音苑3栋"
+
+
+def test_opening_message_fills_all_that_it_tells() -> None:
+    words = "我买的二手房要过户，电话13900001234，知音苑3栋"
+    said = Said(words, {"address": ["知音苑3栋"]})
+    state = form.take(ROW, FormState.new("transfer"), said, today=TODAY, opening=True)
+    assert state.values == {"reason": "sale", "phone": "13900001234", "address": "知音苑3栋", "words": words}
+    missing = form.next_field(ROW, state)
+    assert missing is not None
+    assert missing.name == "owner"
+
+
+def test_field_with_a_condition_is_only_wanted_when_it_holds() -> None:
+    names = [one.name for one in form.wanted(ROW, FormState.new("transfer").with_value("reason", "sale"))]
+    assert "court" not in names
+    assert "court" in [one.name for one in form.wanted(ROW, FormState.new("transfer").with_value("reason", "heir"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("不是三楼是四楼", "address", "知音苑3栋4楼"),
+        ("不是3栋，是5栋", "address", "知音苑5栋3楼"),
+        ("电话写错了，是13811112222", "phone", "13811112222"),
+        ("新户主改成刘玉兰", "owner", "刘玉兰"),
+    ],
+)
+def test_corrections_change_the_answer_they_mean(text: str, name: str, expected: str) -> None:
+    state = FormState("f1", "transfer", {"owner": "王建国", "phone": "13900001234", "address": "知音苑3栋3楼"})
+    corrected, changed = form.correct(ROW, state, Said(text), today=TODAY)
+    assert changed == [name]
+    assert corrected.values[name] == expected
+
+
+def test_ordinary_answer_corrects_nothing() -> None:
+    state = FormState("f1", "transfer", {"owner": "王建国", "phone": "13900001234"})
+    assert form.correct(ROW, state, Said("知音苑3栋"), today=TODAY) == (state, [])
+
+
+def test_state_comes_back_from_json_as_it_went() -> None:
+    state = FormState.new("transfer", opening="要过户").with_value("owner", "王建国")
+    assert FormState.parse({"kind": "business", "free": True, **state.dump()}) == state
+
+
+def test_field_is_named_by_its_label_or_by_what_it_is() -> None:
+    state = FormState.new("transfer").with_value("reason", "sale")
+    named = [form.named_field(ROW, state, text) for text in ("电话要改", "名字不对", "改地址", "随便")]
+    assert [one.name if one else None for one in named] == ["phone", "owner", "address", None]
