@@ -198,3 +198,6 @@ def _line(row: Any) -> Line:
         code=row.code, quantity=row.quantity, unit=row.unit, unit_price=row.unit_price, amount=row.amount,
         tier=row.tier, period=row.period,
     )  # fmt: skip
+
+
+ACTIONS: tuple[type[BusinessAction], ...] = (ActionQueryBill,)
