@@ -158,3 +158,6 @@ def _response(balance: Balance) -> str:
         overdue = balance.prepaid or any(one.overdue_days > 0 for one in balance.unpaid)
         return "utter_balance_owed" if overdue else "utter_balance_due"
     return "utter_balance_prepaid" if balance.prepaid else "utter_balance_clear"
+
+
+ACTIONS: tuple[type[BusinessAction], ...] = (ActionQueryBalance, ActionQueryPayment)

@@ -177,3 +177,6 @@ def _months_or_none(session: Session, account: Account, first: date, last: date)
 def _by_register(use: Usage) -> dict[str, Decimal]:
     parts = use.registers
     return {"sharp": parts.sharp, "peak": parts.peak, "flat": parts.flat, "valley": parts.valley}
+
+
+ACTIONS: tuple[type[BusinessAction], ...] = (ActionQueryUsage,)
