@@ -207,8 +207,9 @@ class ActionForm(FormAction):
 
     def submit(self, session: Session, question: Question, state: FormState, business: Business) -> Reply:
         """File the order, after a one-time code if the business needs one."""
-        if business.assurance == 2 and question.identity.assurance < 2 and not state.verified:
-            sent = codes.request_code(self.services, question, state.account_no or question.identity.accounts[0])
+        about = state.account_no or next(iter(question.identity.accounts), "")
+        if business.assurance == 2 and question.identity.assurance_for(about) < 2 and not state.verified:
+            sent = codes.request_code(self.services, question, about)
             state = replace(state, asking=CODE)
             return self.words.code(sent, self.slots(state))
         return self.file(session, question, state, business)

@@ -15,6 +15,7 @@ from core.business import Business, Field
 from core.form import ACCOUNT, CHANGE, CODE, CONFIRM, OFFER, WHICH, FormState
 from core.form_fields import CHINESE_DIGITS, ENTITY_OF
 from core.masking import mask_address, mask_phone
+from core.one_time_code import CODE_MESSAGE
 from core.text import folded
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from actions.services import Services
 
 Slots = Mapping[str, Any]
-CODE_PATTERN = r"^\D{0,8}\d{4,8}\D{0,4}$"
+# Tells the bridge that the answer to this message will be acted upon: it has to get through, whatever dies meanwhile.
+CONFIRMING = {"type": "confirming"}
 FREE = frozenset({"text", "name", "address", "date", "choice", "yes_no"})
 
 
@@ -136,7 +138,7 @@ class FormWords:
             (self._say("form.amend"), "/deny"),
             (self._say("form.give_up"), "/cancel"),
         ]
-        return Reply("utter_form_confirm", said, buttons, slots=slots)
+        return Reply("utter_form_confirm", said, buttons, slots=slots, commands=[CONFIRMING])
 
     def change(self, business: Business, state: FormState, slots: Slots) -> Reply:
         """Ask what is to be changed."""
@@ -172,7 +174,7 @@ class FormWords:
             person = (self._say("form.person"), "/request_human")
             return Reply("utter_form_code_refused", {"reason": sent.reason}, [person], slots=slots)
         buttons = [(self._say("form.resend"), choice("choice", "_resend"))]
-        return Reply("utter_form_code", {"sent": sent.reason}, buttons, slots=slots)
+        return Reply("utter_form_code", {"sent": sent.reason}, buttons, slots=slots, commands=[CONFIRMING])
 
     def code_again(self, lead: str, slots: Slots) -> Reply:
         """Remind of the code."""
@@ -212,7 +214,7 @@ class FormWords:
             words = [word for row in rows for word in (*row.words, re.escape(row.title))]
             return hints | {"free": True, "words": words, "pattern": self._raw("form.place_words")}
         if state.asking == CODE:
-            return hints | {"pattern": CODE_PATTERN, "free": False}
+            return hints | {"pattern": CODE_MESSAGE, "free": False}
         if state.asking == ACCOUNT:
             return hints | {"entities": ["account_no", "tariff_class"], "free": True}
         one = business.field(str(state.asking))

@@ -1,11 +1,165 @@
-"""Saying the last answer again."""
+"""Greeting, thanks, abilities and small talk: short, and with what matters to this customer at hand."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
+from sqlalchemy.orm import Session
+
+from actions.base import BusinessAction, Reply
+from actions.faq import SURE, HearingAction, answer, best
+from actions.labels import money
+from actions.question import Question
+from actions.services import Services
+from core.account import find_account
+from core.outage import outage_at
+from core.payment import balance_of
+from core.place import Place, locate
+from core.work_order import orders_of
+
+MOST_BUTTONS = 4
+# A company may have dozens of accounts: a greeting looks at the first ones only.
+MOST_ACCOUNTS = 5
+Button = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Matter:
+    """Something about this customer that comes first: a sentence and the button for it."""
+
+    sentence: str
+    button: Button
+
+
+class Desk:
+    """Finds what concerns the customer now: money owed, an outage at home, an order under way, in this order."""
+
+    def __init__(self, services: Services, session: Session, question: Question) -> None:
+        self._services, self._session, self._question = services, session, question
+        identity = question.identity
+        self._accounts = identity.accounts[:MOST_ACCOUNTS] if identity.assurance >= 1 else ()
+
+    def matters(self) -> list[Matter]:
+        """Return what there is, the most pressing first."""
+        return [*self._arrears(), *self._elsewhere()]
+
+    def buttons(self, matters: list[Matter]) -> list[Button]:
+        """Return the matters' buttons, filled up from the menu; a person can always be had."""
+        menu = [(title, f"/{intent}") for intent, title in self._services.phrases.under("smalltalk.menu").items()]
+        first = [matter.button for matter in matters]
+        known = {payload for _, payload in first}
+        rest = [button for button in menu[:-1] if button[1] not in known]
+        return [*[*first, *rest][: MOST_BUTTONS - 1], menu[-1]]
+
+    def _arrears(self) -> Iterator[Matter]:
+        owing = [money(owed) for owed in map(self._owed, self._accounts) if owed]
+        if len(owing) == 1:
+            yield self._matter("arrears", "query_balance", amount=owing[0])
+        elif owing:
+            yield self._matter("arrears_several", "query_balance", count=len(owing))
+
+    def _owed(self, account_no: str) -> Any:
+        account = find_account(self._session, account_no=account_no, allowed=self._accounts)
+        personal = account.customer.kind == "person"
+        return balance_of(self._session, account=account, today=self._question.today, residential=personal).owed
+
+    def _elsewhere(self) -> Iterator[Matter]:
+        identity = self._question.identity
+        with self._services.workorder.reading() as workorder:
+            if any(self._is_out(workorder, account_no) for account_no in self._accounts):
+                yield self._matter("outage", "query_outage")
+            orders = orders_of(
+                workorder, conversation_id=identity.conversation_id, accounts=self._accounts,
+                customer_no=identity.customer_no if identity.assurance >= 1 else None,
+            )  # fmt: skip
+            under_way = [order for order in orders if order.is_open]
+            if under_way:
+                yield self._matter("order", "query_work_order", title=under_way[0].title)
+
+    def _is_out(self, workorder: Session, account_no: str) -> bool:
+        place = locate(workorder, account_no=account_no)
+        return isinstance(place, Place) and outage_at(workorder, place, self._question.now) is not None
+
+    def _matter(self, key: str, intent: str, **values: object) -> Matter:
+        say = self._services.phrases.say
+        return Matter(say(f"smalltalk.matter.{key}", **values), (say(f"smalltalk.matter_title.{key}"), f"/{intent}"))
+
+
+class _Fitted(BusinessAction):
+    """A response of the domain with the customer's own buttons; if it `tells`, it says the most pressing matter."""
+
+    response = ""
+    otherwise = ""
+    tells = False
+
+    def handle(self, session: Session, question: Question) -> Reply:
+        """See `BusinessAction.handle`."""
+        desk = Desk(self.services, session, question)
+        matters = desk.matters()
+        otherwise = self.services.phrases.say(f"smalltalk.lead.{self.otherwise}")
+        lead = matters[0].sentence if matters and self.tells else otherwise
+        return Reply(self.response, {"lead": lead}, desk.buttons(matters))
+
+
+class ActionGreet(_Fitted):
+    """Greets, and says what concerns the customer now."""
+
+    response, otherwise, tells = "utter_greet", "greet", True
+
+    def name(self) -> str:
+        """Return the name that the domain uses."""
+        return "action_greet"
+
+
+class ActionThank(_Fitted):
+    """Answers thanks."""
+
+    response, otherwise = "utter_thank", "thank"
+
+    def name(self) -> str:
+        """Return the name that the domain uses."""
+        return "action_thank"
+
+
+class ActionAskCapabilities(_Fitted):
+    """Says what can be done here."""
+
+    response, otherwise = "utter_capabilities", "capabilities"
+
+    def name(self) -> str:
+        """Return the name that the domain uses."""
+        return "action_ask_capabilities"
+
+
+class ActionChitchat(HearingAction):
+    """Small talk, answered by what it is about; a question that knowledge answers is answered."""
+
+    def name(self) -> str:
+        """Return the name that the domain uses."""
+        return "action_chitchat"
+
+    def respond(self, session: Session, question: Question) -> Reply:
+        """See `HearingAction.respond`."""
+        kind = self._kind(question.text)
+        item = None if kind == "sad" else best(self.heard, least=SURE)
+        if item is not None:
+            return answer(self.services, item)
+        text = self.services.phrases.say(f"smalltalk.chitchat.{kind}")
+        return Reply("utter_chitchat", {"text": text}, Desk(self.services, session, question).buttons([]))
+
+    def _kind(self, text: str) -> str:
+        words = self.services.phrases.under("smalltalk.chitchat_words")
+        found = next((kind for kind, pattern in words.items() if re.search(pattern, text)), None)
+        if found:
+            return found
+        # Not always the same sentence, but the same one when a turn is run again.
+        kinds = sorted(kind for kind in self.services.phrases.under("smalltalk.chitchat") if kind.startswith("other"))
+        return kinds[sum(map(ord, text)) % len(kinds)]
 
 
 class ActionRepeat(Action):
@@ -42,3 +196,6 @@ def last_answers(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         elif event["event"] == "bot" and passed_question:
             answers.append(event)
     return answers[::-1]
+
+
+ACTIONS: tuple[type[BusinessAction], ...] = (ActionGreet, ActionThank, ActionAskCapabilities, ActionChitchat)

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 
-from api import deliveries, health, problems, widget
+from api import deliveries, health, problems, uploads, widget
 from api.bus import MemoryBus
 from api.channels import stream, web
 from api.deps import Parts
@@ -50,12 +50,13 @@ def create_app(settings: ApiSettings, *, rasa: Rasa | None = None, clock: Clock 
             expose_headers=["X-Request-Id", "Retry-After"],
         )  # fmt: skip
     app.add_middleware(RequestLog, metrics=parts.metrics, on_error=partial(_broken, parts.wording))
-    for router in (web.router, stream.router, health.router, widget.router):
+    for router in (web.router, uploads.router, stream.router, health.router, widget.router):
         app.include_router(router)
     if settings.development:
-        from api import demo  # what helps a visitor to try the product is not even imported in production
+        from api import codes, demo  # what helps a visitor to try the product is not even imported in production
 
         app.include_router(demo.router)
+        app.include_router(codes.router)
         app.mount("/demo/static", demo.files)
     return app
 

@@ -8,7 +8,10 @@ cut off between the two stays `open` and is taken up again by `Turns.sweep`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import Any
 
 import structlog
@@ -16,32 +19,39 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, St
 from sqlalchemy.orm import Session
 
 from api.bus import MemoryBus
+from api.grants import apply_grants
 from api.metrics import Metrics
 from api.rasa import BotTurn, Rasa, RasaFailed
 from api.reception import SAY, Reception
 from api.store import Store
-from api.turns import Outcome, Question, Turns
+from api.turns import Outcome, Question, Turns, TurnWaits
 from core import conversation as log_of
 from core.clock import Clock
 from core.conversation import Conversation, Draft, Message
 from core.identity import Identity, issue_identity
 from core.safety import Danger
 from core.text import typed
+from core.upload import find_upload
 
 log = structlog.get_logger("api.dialogue")
 
 MAX_TO_RASA = 1000  # characters: nobody states a wish in more, and the model's cost grows with the length
 RASA_SHARE = 0.85  # of the deadline; the rest is for logging an apology in time
+CONFIRMATION_PATIENCE = timedelta(minutes=5)  # so long what was confirmed is tried again
 DANGER_PATIENCE = 2.0  # seconds that a warning waits for the log
 
 
 @dataclass(frozen=True)
 class Inbound:
-    """What a channel received: `external_id` is unique in the channel; text or the id of a pressed button."""
+    """What a channel received: `external_id` is unique in the channel; text, a pressed button's or a photo's id.
+
+    With a photo, `text` is what stands in its place where it cannot be shown.
+    """
 
     external_id: str
     text: str = ""
     button_id: str | None = None
+    upload_id: str | None = None
 
 
 class Dialogue:
@@ -60,7 +70,7 @@ class Dialogue:
         """Record what the customer said and return the answer, or what there is of it when the deadline is over.
 
         Raises:
-            ConversationNotFound, ConversationClosed, ButtonNotFound: as `core.conversation` says.
+            ConversationNotFound, ConversationClosed, ButtonNotFound, UploadNotFound: as `core` says.
             SQLAlchemyError, TimeoutError: if the log cannot be written; a danger is answered all the same.
         """
         until = asyncio.get_running_loop().time() + self._deadline
@@ -83,8 +93,9 @@ class Dialogue:
     async def _wait(self, question: Question, until: float) -> Outcome:
         future = self.turns.start(question)
         await asyncio.wait({future}, timeout=max(0.0, until - asyncio.get_running_loop().time()))
-        if future.done() and (outcome := future.result()):
-            return outcome
+        with contextlib.suppress(TurnWaits):
+            if future.done() and (outcome := future.result()):
+                return outcome
         return await self._store.read(lambda session: _recorded(session, question))
 
     # -- the first transaction
@@ -99,16 +110,19 @@ class Dialogue:
         if inbound.button_id:
             button = log_of.find_button(session, conversation, inbound.button_id)
             text, payload = button.title, button.payload
+        elif inbound.upload_id:
+            photo = find_upload(session, inbound.upload_id, conversation_id=conversation_id)
+            payload = "/inform" + json.dumps({"upload": photo.id})
         message, is_new = log_of.record_customer(
             session, conversation, external_id=inbound.external_id, text=text, payload=payload, now=now,
-            urgent=danger is not None,
+            urgent=danger is not None, upload_id=inbound.upload_id,
         )  # fmt: skip
         if not is_new:
             question = Question(conversation, message)
             return question, None if message.turn == "open" else _recorded(session, question)
         if danger:
             drafts = self._reception.raise_alarm(session, conversation, message, danger, now=now)
-        elif (own := self._reception.answer(conversation, message, now=now)) is not None:
+        elif (own := self._reception.answer(session, conversation, message, now=now)) is not None:
             drafts = own
         else:
             first = log_of.open_turns(session, conversation_id)[0]
@@ -144,12 +158,36 @@ class Dialogue:
             return turn
         except RasaFailed as error:
             log.warning("rasa_failed", conversation=conversation.id, seq=message.seq, error=str(error))
+            if self._clock() - message.at < CONFIRMATION_PATIENCE:
+                await self._hold_if_confirmed(question)
         except Exception as error:
             log.error("turn_broken", conversation=conversation.id, seq=message.seq, exc_info=error)
         finally:
             self._bus.publish(conversation.id, {"kind": "typing", "author": "bot", "on": False})
         self._metrics.turns.labels("failed").inc()
         return BotTurn((self._reception.apology(message),))
+
+    async def _hold_if_confirmed(self, question: Question) -> None:
+        """Say that what was confirmed is still on its way, once, and leave the turn open.
+
+        Raises:
+            TurnWaits: if the message answers a request for confirmation.
+        """
+
+        def work(session: Session) -> bool:
+            if not log_of.confirms(session, question.message):
+                return False
+            if not log_of.replies_to(session, question.message):
+                conversation = log_of.find_conversation(session, question.conversation.id, lock=True)
+                log_of.record_reply(
+                    session, conversation, self._reception.still_working(), now=self._clock(),
+                    in_reply_to=question.message.seq,
+                )  # fmt: skip
+            return True
+
+        if await self._store.write(work):
+            self._bus.publish(question.conversation.id)
+            raise TurnWaits
 
     async def _put_to_rasa(self, conversation: Conversation, message: Message) -> BotTurn:
         text, is_payload = message.text, False
@@ -163,13 +201,15 @@ class Dialogue:
         )  # fmt: skip
 
     def _metadata(self, conversation: Conversation, message: Message) -> dict[str, Any]:
+        now = self._clock()
         identity = Identity(
             conversation_id=conversation.id, customer_no=conversation.customer_no,
-            accounts=tuple(conversation.accounts), assurance=conversation.assurance, channel=conversation.channel,
+            accounts=tuple(conversation.accounts), assurance=conversation.assurance_at(now),
+            channel=conversation.channel, assured=conversation.assured_at(now),
         )  # fmt: skip
         return {
-            "identity": issue_identity(self._identity_key, identity, now=self._clock()),
-            "asked_at": message.at.isoformat(),
+            "identity": issue_identity(self._identity_key, identity, now=now),
+            "asked_at": message.at.astimezone(UTC).isoformat(),  # the same when the turn is run again
             "channel": conversation.channel,
         }
 
@@ -185,11 +225,16 @@ class Dialogue:
         drafts: list[Draft] = []
         if conversation.mode == question.conversation.mode:
             drafts += answer.drafts  # else a person took over, or the conversation ended, while the bot was thinking
+        if answer.grants and not self._grant(session, conversation, message, answer.grants):
+            drafts = [self._reception.apology(message)]
         if answer.handoff == "danger":
             drafts = self._reception.raise_alarm(session, conversation, message, None, now=now) + drafts
         elif answer.handoff:
             drafts += self._reception.queue(conversation, answer.handoff, now=now)
         return self._close(session, conversation, message, drafts)
+
+    def _grant(self, session: Session, conversation: Conversation, message: Message, tokens: tuple[str, ...]) -> bool:
+        return apply_grants(session, conversation, message, tokens, key=self._identity_key, now=self._clock())
 
     def _close(self, session: Session, conversation: Conversation, message: Message, drafts: list[Draft]) -> Outcome:
         """Log the replies and close the turn."""

@@ -10,11 +10,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # 20,000 characters, each written as two escapes of six bytes, and the rest of the document.
 MAX_BODY = 256 * 1024
+# The route counts for itself and says what is wrong; this is for who goes on sending nevertheless.
+UPLOADS, MAX_UPLOAD_BODY = "/v1/uploads", 12 * 1024 * 1024
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
 
 
 class Guard:
-    """Refuses bodies above `MAX_BODY` and adds `HEADERS`; what `/v1` answers is never kept by a cache."""
+    """Refuses bodies above `MAX_BODY`, of photos above `MAX_UPLOAD_BODY`, and adds `HEADERS`.
+
+    What `/v1` answers is never kept by a cache.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,15 +45,16 @@ class Guard:
 
 def _limited(scope: Scope, receive: Receive) -> Receive:
     declared = Headers(scope=scope).get("content-length", "0")
+    most = MAX_UPLOAD_BODY if scope["path"] == UPLOADS else MAX_BODY
     size = 0
 
     async def receiving() -> Message:
         nonlocal size
-        if declared.isdecimal() and int(declared) > MAX_BODY:
+        if declared.isdecimal() and int(declared) > most:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         message = await receive()
         size += len(message.get("body", b""))
-        if size > MAX_BODY:
+        if size > most:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         return message
 

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from api.wording import Wording
 from core.conversation import ButtonNotFound, ConversationClosed, ConversationNotFound
 from core.identity import BadToken
+from core.upload import BrokenImage, NotAnImage, TooManyUploads, UploadNotFound, UploadTooLarge
 
 log = structlog.get_logger("api")
 
@@ -26,6 +27,11 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     ConversationNotFound: (HTTPStatus.UNAUTHORIZED, "unauthorized"),
     ConversationClosed: (HTTPStatus.CONFLICT, "closed"),
     ButtonNotFound: (HTTPStatus.NOT_FOUND, "unknown_button"),
+    UploadNotFound: (HTTPStatus.NOT_FOUND, "unknown_image"),
+    UploadTooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "image_too_large"),
+    NotAnImage: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "image_type"),
+    BrokenImage: (HTTPStatus.UNPROCESSABLE_ENTITY, "image_broken"),
+    TooManyUploads: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_images"),
 }
 
 

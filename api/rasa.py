@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import httpx
 
-from core.conversation import Draft
+from core.conversation import CONFIRM, Draft
 
 
 class RasaFailed(Exception):
@@ -17,11 +17,12 @@ class RasaFailed(Exception):
 
 @dataclass(frozen=True)
 class BotTurn:
-    """What a turn brought: messages, what was understood, and the reason for a person if one is wanted."""
+    """What a turn brought: messages, what was understood, the reason for a person if one is wanted, and grants."""
 
     drafts: tuple[Draft, ...]
     understood: dict[str, Any] | None = None
     handoff: str | None = None
+    grants: tuple[str, ...] = ()  # signed by the actions, see `core.identity.Grant`; never shown
 
 
 class Rasa(Protocol):
@@ -82,12 +83,19 @@ class HttpRasa:
 
 
 def _read(answer: dict[str, Any]) -> BotTurn:
-    drafts = []
+    drafts: list[Draft] = []
+    grants: list[str] = []
     handoff = None
     for message in answer["messages"]:
         custom = message.get("custom")
         if custom and custom.get("type") == "handoff":
             handoff = str(custom.get("reason") or "asked")
+            continue
+        if custom and custom.get("type") == "grant":
+            grants.append(str(custom.get("token") or ""))
+            continue
+        if custom and custom.get("type") == "confirming" and drafts:
+            drafts[-1] = replace(drafts[-1], type=CONFIRM)
             continue
         draft = _draft(message, custom)
         if draft.text.strip():
@@ -95,7 +103,7 @@ def _read(answer: dict[str, Any]) -> BotTurn:
     if not drafts and handoff is None:
         raise ValueError("a turn without an answer")
     understood = answer.get("understood")
-    return BotTurn(tuple(drafts), understood if isinstance(understood, dict) else None, handoff)
+    return BotTurn(tuple(drafts), understood if isinstance(understood, dict) else None, handoff, tuple(grants))
 
 
 def _draft(message: dict[str, Any], custom: dict[str, Any] | None) -> Draft:

@@ -81,6 +81,10 @@ class Reception:
         self._metrics.handoffs.labels(reason).inc()
         return [Draft("system", self._wording.queued, "notice", buttons=((self._wording.leave_queue, LEAVE_QUEUE),))]
 
+    def still_working(self) -> Draft:
+        """Return what is said when a confirmed matter could not be carried out yet."""
+        return Draft("system", self._wording.still_working, "notice")
+
     def apology(self, message: Message) -> Draft:
         """Return what is said when a turn failed: the question can be put again, or to a person."""
         again = message.payload or SAY + message.text

@@ -15,6 +15,7 @@ MAX_TEXT = 20_000
 
 ClientId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 ButtonId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+UploadId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 After = Annotated[int, Query(ge=0, le=2**31 - 1, description="a sequence number")]  # what the column holds
 
 
@@ -36,13 +37,22 @@ class SessionAnswer(BaseModel):
 
 
 class MessageRequest(BaseModel):
-    """A customer's message, either typed or by a button; `client_id` makes sending it again harmless."""
+    """A customer's message, either typed, by a button or a photo; `client_id` makes sending it again harmless."""
 
     model_config = ConfigDict(extra="forbid")
 
     client_id: ClientId
     text: str | None = None
     button_id: ButtonId | None = None
+    upload_id: UploadId | None = None
+
+
+class UploadAnswer(BaseModel):
+    """A photo that was taken in: send its id as a message, or it means nothing."""
+
+    upload_id: str
+    width: int
+    height: int
 
 
 class ButtonView(BaseModel):

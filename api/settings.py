@@ -22,4 +22,5 @@ class ApiSettings(CoreSettings):
     session_key: SecretStr
     session_hours: float = Field(24, gt=0, le=24 * 30)
     turn_deadline: float = Field(8, gt=0.5, le=60)  # seconds until the customer gets an answer or an apology
+    sms_token: SecretStr = SecretStr("")  # what the gateway for short messages asks for
     allowed_origins: list[str] = []  # pages that may talk to the bridge from a browser, beside its own

@@ -26,6 +26,10 @@ _REMEMBERED = 512
 REST_SECONDS = 3.0  # after a failed turn, until the sweep tries again
 
 
+class TurnWaits(Exception):
+    """The answer cannot be had now, and the turn must not end without it: the sweep takes it up again."""
+
+
 @dataclass(frozen=True)
 class Question:
     """A customer's message and its conversation, as they were when they were read."""
@@ -121,7 +125,9 @@ class Turns:
             self._wake(conversation_id)
             return
         self._again.discard(conversation_id)
-        if isinstance(error, Exception):
+        if isinstance(error, TurnWaits):
+            self._resting_until = asyncio.get_running_loop().time() + REST_SECONDS
+        elif isinstance(error, Exception):
             self._resting_until = asyncio.get_running_loop().time() + REST_SECONDS
             log.error("turn_failed", conversation=conversation_id, error=type(error).__name__,
                       exc_info=None if isinstance(error, SQLAlchemyError) else error)  # fmt: skip

@@ -59,6 +59,7 @@ class Wording(BaseModel):
 
     handoff_words: list[str]
     apology: str
+    still_working: str
     retry: str
     handoff: str
     queued: str

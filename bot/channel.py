@@ -18,7 +18,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bot import forms, wishes
+from bot import forms, knowing, wishes
 
 Handler = Callable[[UserMessage], Awaitable[Any]]
 
@@ -111,7 +111,7 @@ async def _say(
     understood, parts = None, []
     if typed and agent.is_ready():
         parsed = await agent.processor.parse_message(message)
-        parts = wishes.split(forms.claimed(parsed, form))
+        parts = wishes.split(knowing.preferred(forms.claimed(parsed, form)))
         await handle(wishes.told(message, parts[0]))
         understood = {"intent": parsed["intent"]["name"], "confidence": parsed["intent"]["confidence"]}
         said = parts[0]["intent"]["name"]

@@ -31,10 +31,12 @@ TRANSITIONS: dict[str, tuple[frozenset[str], Mode]] = {
     "close": (frozenset({"bot", "queued", "human"}), "closed"),
     "alarm": (frozenset({"bot", "closed"}), "queued"),  # who reports a danger after the end still has to say where
 }
+CONFIRM = "confirm"  # type of a message whose answer will be acted upon
 PRIORITY_NORMAL, PRIORITY_DANGER = 5, 0  # lower is served first
 
 # After so long without a message the dialogue starts afresh: slots of yesterday's question must not answer today's.
 DIALOGUE_IDLE = timedelta(minutes=30)
+ASSURED = timedelta(minutes=10)  # so long a one-time code, or the app's own check, lets personal data be changed
 PAGE = 500  # messages that one reading of the log returns at most
 MAX_TITLE, MAX_REASON = 80, 40  # characters that the columns hold
 
@@ -49,6 +51,8 @@ class Conversation(BridgeBase):
     customer_no: Mapped[str | None] = mapped_column(String(12), index=True)
     accounts: Mapped[list[str]] = mapped_column(JSON, default=list)
     assurance: Mapped[int] = mapped_column(default=0)
+    assured: Mapped[list[str]] = mapped_column(JSON, default=list)  # accounts that the latest code covers
+    assured_until: Mapped[datetime | None] = mapped_column(Instant)
     mode: Mapped[str] = mapped_column(String(8), default="bot")
     mode_since: Mapped[datetime] = mapped_column(Instant)
     mode_reason: Mapped[str | None] = mapped_column(String(MAX_REASON))
@@ -62,6 +66,17 @@ class Conversation(BridgeBase):
     def sender(self) -> str:
         """Return the id under which Rasa knows the present dialogue."""
         return f"{self.id}.{self.dialogue}"
+
+    def assured_at(self, now: datetime) -> tuple[str, ...]:
+        """Return the accounts that a code still covers."""
+        fresh = self.assured_until is not None and now < self.assured_until
+        return tuple(number for number in self.accounts if number in self.assured) if fresh else ()
+
+    def assurance_at(self, now: datetime) -> int:
+        """Return the assurance: 2 only while a code covers all accounts, else 1 or 0."""
+        fresh = self.assured_until is not None and now < self.assured_until
+        covered = fresh and set(self.accounts) <= set(self.assured)
+        return self.assurance if covered else min(self.assurance, 1)
 
 
 class Message(BridgeBase):
@@ -141,6 +156,7 @@ def open_conversation(
     """Start a conversation in mode `bot` and return it."""
     conversation = Conversation(
         id=str(uuid.uuid4()), channel=channel, customer_no=customer_no, accounts=accounts, assurance=assurance,
+        assured=accounts if assurance == 2 else [], assured_until=now + ASSURED if assurance == 2 else None,
         mode="bot", mode_since=now, priority=PRIORITY_NORMAL, dialogue=1, next_seq=1, created_at=now, last_at=now,
     )  # fmt: skip
     session.add(conversation)
@@ -172,8 +188,9 @@ def record_customer(
     payload: str | None,
     now: datetime,
     urgent: bool = False,
+    upload_id: str | None = None,
 ) -> tuple[Message, bool]:
-    """Append what the customer said, once; return the row and whether it is new.
+    """Append what the customer said or showed (`upload_id`), once; return the row and whether it is new.
 
     Raises:
         ConversationClosed: if it is new, not `urgent`, and the conversation is over.
@@ -187,7 +204,7 @@ def record_customer(
         raise ConversationClosed
     if now - conversation.last_at > DIALOGUE_IDLE:
         conversation.dialogue += 1
-    draft = Draft("customer", text)
+    draft = Draft("customer", text, "image", {"upload_id": upload_id}) if upload_id else Draft("customer", text)
     return _append(session, conversation, draft, now, external_id=external_id, payload=payload, turn="open"), True
 
 
@@ -256,6 +273,14 @@ def replies_to(session: Session, message: Message) -> list[Message]:
         Message.seq > message.seq,  # lets the index skip all that was said before
     )
     return list(session.scalars(query.order_by(Message.seq)))
+
+
+def confirms(session: Session, message: Message) -> bool:
+    """Tell whether a customer's message answers one of type `confirm`."""
+    query = select(Message.type).where(
+        Message.conversation_id == message.conversation_id, Message.seq < message.seq, Message.author == "bot"
+    )
+    return session.scalar(query.order_by(Message.seq.desc()).limit(1)) == CONFIRM
 
 
 def open_turns(session: Session, conversation_id: str) -> list[Message]:

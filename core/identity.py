@@ -1,8 +1,9 @@
-"""Who asks: the three signed tokens (JWT, HS256 alone, with expiry and audience) and what each proves.
+"""Who asks: the four signed tokens (JWT, HS256 alone, with expiry and audience) and what each proves.
 
 * customer token: the company's app or site issues it after its own login; it opens a session.
 * session token: the bridge issues it for one conversation; every further call of the page carries it.
 * identity token: the bridge signs it for one turn; the actions believe it and nothing else.
+* grant: the actions sign, for one turn, what the customer has proved in it; the bridge changes the identity.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import jwt
@@ -18,10 +19,11 @@ import jwt
 ALGORITHM = "HS256"
 CUSTOMER_NO = re.compile(r"[A-Za-z0-9_-]{1,12}")
 ACCOUNT_NO = re.compile(r"[0-9]{1,13}", re.ASCII)
-Audience = Literal["dianfu-customer", "dianfu-session", "dianfu-actions"]
+Audience = Literal["dianfu-customer", "dianfu-session", "dianfu-actions", "dianfu-bridge"]
 CUSTOMER: Audience = "dianfu-customer"
 SESSION: Audience = "dianfu-session"
 ACTIONS: Audience = "dianfu-actions"
+BRIDGE: Audience = "dianfu-bridge"
 
 # One turn has a deadline of seconds; a token that leaks is worthless soon after it.
 IDENTITY_LIFETIME = timedelta(seconds=60)
@@ -33,13 +35,34 @@ class BadToken(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom a conversation belongs to. Assurance: 0 anonymous, 1 bound account, 2 fresh one-time code."""
+    """Whom a conversation belongs to. Assurance: 0 anonymous, 1 bound account, 2 fresh one-time code.
+
+    `assurance` is 2 only if a fresh code covers all accounts; `assured` are those that one covers.
+    """
 
     conversation_id: str
     customer_no: str | None
     accounts: tuple[str, ...]
     assurance: int
     channel: str
+    assured: tuple[str, ...] = ()
+
+    def assurance_for(self, account_no: str) -> int:
+        """Return the assurance for one of the accounts; 0 for any other."""
+        if account_no not in self.accounts:
+            return 0
+        return 2 if account_no in self.assured else self.assurance
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a customer has proved in one turn: accounts to bind or to let go, and those whose telephone they hold."""
+
+    conversation_id: str
+    turn: str
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    assured: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +121,7 @@ def issue_identity(key: str, identity: Identity, *, now: datetime) -> str:
         "accounts": list(identity.accounts),
         "assurance": identity.assurance,
         "channel": identity.channel,
+        "assured": list(identity.assured),
     }
     return _sign(key, ACTIONS, identity.conversation_id, more, now, IDENTITY_LIFETIME)
 
@@ -118,7 +142,34 @@ def read_identity(key: str, token: str, *, now: datetime, sender: str) -> Identi
         accounts=_accounts(claims),
         assurance=_assurance(claims),
         channel=str(claims.get("channel", "")),
+        assured=_accounts(claims, "assured"),
     )
+
+
+def turn_of(conversation_id: str, asked_at: datetime) -> str:
+    """Return what names a customer's message to both sides, the same when its turn is run again."""
+    return f"{conversation_id}@{asked_at.astimezone(UTC).isoformat()}"
+
+
+def issue_grant(key: str, grant: Grant, *, now: datetime) -> str:
+    """Return the token with which the bridge may change the identity of a conversation."""
+    more = {
+        "turn": grant.turn, "add": list(grant.add), "remove": list(grant.remove), "assured": list(grant.assured),
+    }  # fmt: skip
+    return _sign(key, BRIDGE, grant.conversation_id, more, now, IDENTITY_LIFETIME)
+
+
+def read_grant(key: str, token: str, *, now: datetime, conversation_id: str, turn: str) -> Grant:
+    """Return what a grant proves.
+
+    Raises:
+        BadToken: if it proves nothing, or was issued for another conversation or another turn.
+    """
+    claims = _verify(key, token, BRIDGE, now)
+    if claims["sub"] != conversation_id or claims.get("turn") != turn:
+        raise BadToken("issued for another conversation or turn")
+    add, remove, assured = (_accounts(claims, name) for name in ("add", "remove", "assured"))
+    return Grant(conversation_id, turn, add, remove, assured)
 
 
 def _sign(
@@ -142,12 +193,12 @@ def _verify(key: str, token: str, audience: Audience, now: datetime) -> dict[str
     return claims
 
 
-def _accounts(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    accounts = claims.get("accounts", [])
+def _accounts(claims: Mapping[str, Any], name: str = "accounts") -> tuple[str, ...]:
+    accounts = claims.get(name, [])
     if not isinstance(accounts, list) or not all(
         isinstance(number, str) and ACCOUNT_NO.fullmatch(number) for number in accounts
     ):
-        raise BadToken("accounts is not a list of account numbers")
+        raise BadToken(f"{name} is not a list of account numbers")
     return tuple(accounts)
 
 

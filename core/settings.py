@@ -24,9 +24,11 @@ class CoreSettings(BaseSettings):
     billing_url: str = "sqlite:///var/billing.db"
     workorder_url: str = "sqlite:///var/workorder.db"
     bridge_url: str = "sqlite:///var/bridge.db"
+    upload_dir: Path = Path("var/uploads")  # customers' photos, encrypted
     field_keys: SecretStr
     lookup_key: SecretStr
     identity_key: SecretStr
+    sms_url: str = ""  # where the gateway for short messages takes them; empty: one-time codes cannot be sent
 
     @property
     def development(self) -> bool:
@@ -41,7 +43,7 @@ class CoreSettings(BaseSettings):
     def _refuse_weak_secrets(self) -> Self:
         self.keyring()
         for name, value in self:
-            if not isinstance(value, SecretStr) or name in {"field_keys", "lookup_key"}:
+            if not isinstance(value, SecretStr) or name in {"field_keys", "lookup_key", "sms_token"}:
                 continue
             secret = value.get_secret_value()
             if len(secret) < MIN_SECRET:

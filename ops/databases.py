@@ -28,6 +28,7 @@ from core.seed.network import NetworkSummary, seed_network
 from core.seed.orders import OrderSummary, seed_orders
 from core.settings import CoreSettings
 from core.tariff import TariffBook
+from core.upload import renew_uploads
 from core.work_order.renewal import renew_orders
 from ops.output import Report
 
@@ -191,7 +192,9 @@ def rotate_fields(settings: CoreSettings, report: Report) -> int:
     keyring = settings.keyring()
     with opened(settings.billing_url) as billing, opened(settings.workorder_url) as workorder:
         changed = _rotate_customers(billing, keyring, report) + _rotate_accounts(billing, keyring, report)
-        return changed + _rotate_orders(workorder, keyring)
+        changed += _rotate_orders(workorder, keyring)
+    with opened(settings.bridge_url) as bridge, bridge.transaction() as session:
+        return changed + renew_uploads(session, directory=settings.upload_dir, keyring=keyring)
 
 
 def _rotate_orders(workorder: Database, keyring: Keyring) -> int:

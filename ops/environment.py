@@ -48,7 +48,6 @@ ACTIONS_NEVER = frozenset(
         "DIANFU_RASA_TOKEN",
         "DIANFU_CUSTOMER_TOKEN_KEY",
         "DIANFU_SESSION_KEY",
-        "DIANFU_BRIDGE_URL",
         "DIANFU_TRACKER_URL",
     }
 )

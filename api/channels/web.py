@@ -14,6 +14,7 @@ from api.problems import BadMessage
 from api.schemas import MAX_TEXT, After, Answer, History, MessageRequest, MessageView, SessionAnswer, SessionRequest
 from api.turns import Outcome
 from core import conversation as log_of
+from core.binding import accounts_of
 from core.identity import CustomerClaim, issue_session, read_customer
 from core.text import clean
 
@@ -45,7 +46,7 @@ async def open_session(request: Request, body: SessionRequest, parts: PartsDep) 
 @router.post("/messages")
 async def send_message(body: MessageRequest, conversation_id: ConversationDep, parts: PartsDep) -> Answer:
     """Take a customer's message and return the replies to it; the same `client_id` again returns the same replies."""
-    inbound = Inbound(f"{conversation_id}:{body.client_id}", _text(body), body.button_id)
+    inbound = Inbound(f"{conversation_id}:{body.client_id}", _text(body, parts), body.button_id, body.upload_id)
     return _answer(await parts.dialogue.customer_says(conversation_id, inbound))
 
 
@@ -69,24 +70,25 @@ async def read_history(parts: Parts, conversation_id: str, after: int) -> Histor
 
 async def _open(parts: Parts, channel: str, claim: CustomerClaim) -> str:
     def work(session: Session) -> str:
+        customer_no = claim.customer_no or None
         return log_of.open_conversation(
-            session, channel=channel, customer_no=claim.customer_no or None, accounts=list(claim.accounts),
-            assurance=claim.assurance, now=parts.clock(),
+            session, channel=channel, customer_no=customer_no,
+            accounts=accounts_of(session, customer_no, claim.accounts), assurance=claim.assurance, now=parts.clock(),
         ).id  # fmt: skip
 
     return await parts.store.write(work)
 
 
-def _text(body: MessageRequest) -> str:
-    """Return the text to log.
+def _text(body: MessageRequest, parts: Parts) -> str:
+    """Return the text to log; that of a button is the bridge's own.
 
     Raises:
-        BadMessage: if it is empty or too long, or comes together with a button.
+        BadMessage: if it is empty or too long, or not one alone of text, button and photo.
     """
-    if (body.text is None) == (body.button_id is None):
+    if sum(part is not None for part in (body.text, body.button_id, body.upload_id)) != 1:
         raise BadMessage("invalid")
     if body.text is None:
-        return ""
+        return parts.wording.photo if body.upload_id else ""
     if len(body.text) > MAX_TEXT:
         raise BadMessage("too_long")
     text = clean(body.text)

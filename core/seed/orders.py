@@ -147,7 +147,8 @@ def _filing(
     customer: Customer = account.customer
     opened = now - timedelta(hours=story.hours)
     return Filing(
-        cause=f"{_CAUSE}{number}", kind=business.key, title=business.title, category=story.category or business.category,
+        cause=f"{_CAUSE}{number}", kind=business.key, title=business.title,
+        category=story.category or business.category,
         priority=business.priority, account_no=account.account_no, customer_no=customer.customer_no,
         address=keyring.decrypt(account.address_cipher, address_context(account.account_no)),
         contact=keyring.decrypt(customer.phone_cipher, phone_context(customer.customer_no)),

@@ -55,8 +55,8 @@ class Chat:
 def home(writing: Desk) -> str:
     return str(
         writing.one(
-            "select min(account_no) from accounts a where user_class = 'residential' and closed_on is null and customer_id in"
-            " (select customer_id from accounts group by customer_id having count(*) = 1)"
+            "select min(account_no) from accounts a where user_class = 'residential' and closed_on is null and"
+            " customer_id in (select customer_id from accounts group by customer_id having count(*) = 1)"
         )
     )
 
@@ -72,7 +72,11 @@ def filled(chat: Chat) -> Said:
         if "请核对" in said.text:
             break
         shown = [title for title, payload in said.buttons if '"choice"' in payload]
-        said = chat.press("跳过" if any("跳过" in one for one in shown) else shown[0], said) if shown else chat.say("走得快")
+        said = (
+            chat.press("跳过" if any("跳过" in one for one in shown) else shown[0], said)
+            if shown
+            else chat.say("走得快")
+        )
     return said
 
 

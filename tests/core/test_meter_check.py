@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Seeded
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,9 @@ from core.account import Account
 from core.meter_check import billed_reading, check_reading, figures, nearest
 from core.numerals import in_figures
 from core.usage import meter_view
+
+if TYPE_CHECKING:
+    from tests.conftest import Seeded
 
 NO_DATES = re.compile(r"\d+月|\d+年")
 

@@ -3,7 +3,7 @@
 
 const list = document.getElementById("customers");
 const state = document.getElementById("state");
-const NOBODY = { id: "", name: "不登录", label: "访客", accounts: [], story: "没有身份，只能问公共问题；涉及账户时会请您先登录。" };
+const NOBODY = { id: "", name: "不登录", label: "访客", accounts: [], story: "没有身份，先只能问公共问题。想试绑定户号：登录一位客户，问“我的户号是多少”，再回到这里说“绑定户号”，验证码会显示在本页。" };
 const REMEMBERED = "dianfu-demo:customer";
 
 const widgetReady = window.dianfu
@@ -95,3 +95,45 @@ window.addEventListener("dianfu:login-expired", () => {
   renewed = Date.now();
   tokenFor(id).then((token) => window.dianfu.login(token), (error) => say(error.message, true));
 });
+
+/* The telephone of the demonstration: the codes of the conversations that this browser has begun. */
+const phone = document.getElementById("phone");
+const codes = document.getElementById("codes");
+const CODES_EVERY_MS = 2000;
+let shownCodes = "";
+
+function codeLine({ code, phone: number, sent_at: at }) {
+  const line = part("li", "", "");
+  const send = part("button", "", "发到对话里");
+  send.type = "button";
+  send.addEventListener("click", () => window.dianfu.ask(code));
+  const time = new Date(at).toLocaleTimeString("zh-CN", { timeZone: "Asia/Shanghai", hour: "2-digit", minute: "2-digit" });
+  line.append(part("b", "", code), part("span", "", "发到 " + number + "，" + time), send);
+  return line;
+}
+
+const over = new Set();
+
+function sessionTokens() {
+  const slots = Object.keys(localStorage).filter((key) => /^dianfu:.+:session$/.test(key));
+  return slots.map((key) => JSON.parse(localStorage.getItem(key)).token).filter((token) => !over.has(token));
+}
+
+async function codesOf(token) {
+  const response = await fetch("/demo/codes", { headers: { Authorization: "Bearer " + token }, cache: "no-store" });
+  if (response.status === 401) over.add(token);
+  return response.ok ? response.json() : [];
+}
+
+async function showCodes() {
+  if (document.visibilityState !== "visible") return;
+  const found = (await Promise.all(sessionTokens().map(codesOf))).flat();
+  found.sort((a, b) => (a.sent_at < b.sent_at ? 1 : -1));
+  const now = JSON.stringify(found);
+  if (now === shownCodes) return;
+  shownCodes = now;
+  codes.replaceChildren(...found.map(codeLine));
+  phone.hidden = found.length === 0;
+}
+
+setInterval(() => showCodes().catch(() => {}), CODES_EVERY_MS);

@@ -18,6 +18,7 @@ class Chat {
     this.loaded = false;
     this.warnings = new Map();
     this.marks = new Marks(customer.key);
+    this.photos = new Photos(this);
     this.outbox = new Outbox(customer.key, (entry) => this.post(entry), changed);
     this.stream = new Link(this);
     this.sessions = new SessionKeeper(base, customer, {
@@ -166,14 +167,14 @@ class Chat {
   }
 
   /* A closed conversation (409) takes nothing more, so the message opens the next one. */
-  async post({ client_id, button_id, text, at }) {
-    const body = button_id ? { client_id, button_id } : { client_id, text };
+  async post({ client_id, button_id, upload_id, text, at }) {
+    const body = button_id ? { client_id, button_id } : upload_id ? { client_id, upload_id } : { client_id, text };
     const answer = await this.sessions.within(this.ask("POST", () => "/v1/messages", body), [401, 409]);
     if (!Number.isInteger(answer.accepted_seq)) this.warnOnly(client_id, answer.messages);
     this.warnings.delete(client_id);
     if (!answer.late()) {
       /* The cursor stays: somebody else's message may still be on its way below these numbers. */
-      const own = { seq: answer.accepted_seq, author: "customer", type: "text", text, client_id, at };
+      const own = { seq: answer.accepted_seq, author: "customer", ...shownAs(upload_id), text, client_id, at };
       this.receive([own, ...answer.messages], true);
       this.setMode(answer.mode);
     }

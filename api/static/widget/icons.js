@@ -13,6 +13,8 @@ const Mark = () => html`
 
 const CloseIcon = () => html`<${Icon} name="close"><path d="M6 6l12 12M18 6L6 18"/><//>`;
 const SendIcon = () => html`<${Icon} name="send"><path d="M4 12 20 4l-5.5 16-3.2-6.8z M11.3 13.2 20 4"/><//>`;
+const PhotoIcon = () => html`
+  <${Icon} name="photo-icon"><path d="M4 7h3l1.5-2.5h7L17 7h3a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1z"/><circle cx="12" cy="13" r="3.5"/><//>`;
 const PersonIcon = () => html`
   <${Icon} name="person"><path d="M5 13v-1.5a7 7 0 0 1 14 0V13M5 12.5h2v5H6a2 2 0 0 1-2-2v-1.5a1.5 1.5 0 0 1 1-1.5zM19 12.5h-2v5h1a2 2 0 0 0 2-2v-1.5a1.5 1.5 0 0 0-1-1.5zM18 17.5c0 2-2 3-4.5 3"/><//>`;
 const WarningIcon = () => html`<${Icon} name="warning"><path d="M12 3.5 2.5 20h19zM12 10v4.5M12 17.3v.2"/><//>`;

@@ -83,6 +83,7 @@ function rowsOf(chat, shown, big) {
         last=${!together(item, rows[i + 1])}
         choice=${item.buttons.length ? chat.choiceOf(item) : null}
         onPress=${chat.onPress}
+        photos=${chat.photos}
       />`,
     ];
   });
@@ -95,6 +96,7 @@ function waitingRow(chat, entry) {
     html`<${Waiting}
       key=${entry.client_id}
       entry=${entry}
+      photos=${chat.photos}
       onRetry=${(id) => chat.outbox.retry(id)}
       onDrop=${(id) => chat.outbox.remove(id)}
     />`,
@@ -104,10 +106,10 @@ function waitingRow(chat, entry) {
 
 function Log({ chat, big }) {
   const [shown, setShown] = useState(SHOWN_AT_ONCE);
-  const { waiting } = chat;
+  const { waiting, photos } = chat;
   const all = [...chat.past, ...chat.items];
-  const { box, missed, onscroll, toEnd } = useFollowing(all, waiting, chat.writer);
-  const empty = !all.length && !waiting.length;
+  const { box, missed, onscroll, toEnd } = useFollowing(all, [...photos.sending, ...waiting], chat.writer);
+  const empty = !all.length && !waiting.length && !photos.sending.length;
   return html`<div class="record">
     <div class="log" role="log" aria-live="polite" aria-label="对话记录" tabindex="0" ref=${box} onscroll=${onscroll}>
       <div class="inner">
@@ -117,6 +119,7 @@ function Log({ chat, big }) {
         <ul>
           ${rowsOf(chat, shown, big)}
           ${waiting.map((entry) => waitingRow(chat, entry))}
+          ${photos.sending.map((entry) => html`<${SendingPhoto} key=${entry.key} entry=${entry} photos=${photos}/>`)}
         </ul>
       </div>
     </div>

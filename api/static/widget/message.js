@@ -22,8 +22,9 @@ function Buttons({ item, choice, onPress }) {
   </div>`;
 }
 
-function Content({ item, big }) {
+function Content({ item, big, photos }) {
   if (item.type === "safety") return html`<${SafetyMessage} item=${item}/>`;
+  if (item.type === "image" && item.card) return html`<${PhotoMessage} item=${item} photos=${photos}/>`;
   if (item.card) return html`<${Card} message=${item} big=${big}/>`;
   return html`<div class="bubble"><${Words} text=${item.text}/></div>`;
 }
@@ -34,7 +35,7 @@ class Message extends Component {
     return Object.keys(next).some((name) => next[name] !== this.props[name]);
   }
 
-  render({ item, big, first, last, choice, onPress }) {
+  render({ item, big, first, last, choice, onPress, photos }) {
     if (item.author === "system" && item.type !== "safety") {
       return html`<li class="notice">
         <span><${Words} text=${item.text}/></span>
@@ -45,7 +46,7 @@ class Message extends Component {
     return html`<li class=${"message " + item.author + (first ? " first" : "")}>
       ${first && AUTHORS[item.author] && html`<p class="author">${AUTHORS[item.author]}</p>`}
       ${mine && html`<span class="sr">我说：</span>`}
-      <${Content} item=${item} big=${big}/>
+      <${Content} item=${item} big=${big} photos=${photos}/>
       ${item.buttons.length > 0 && html`<${Buttons} item=${item} choice=${choice} onPress=${onPress}/>`}
       ${last && html`<p class="meta"><time datetime=${item.at}>${timeOf(item.at)}</time>${mine && " 已送达"}</p>`}
     </li>`;
@@ -53,10 +54,12 @@ class Message extends Component {
 }
 
 /* What has not arrived yet, or was refused. */
-const Waiting = ({ entry, onRetry, onDrop }) => html`
+const Waiting = ({ entry, photos, onRetry, onDrop }) => html`
   <li class=${"message customer first " + (entry.error ? "refused" : "pending")}>
     <span class="sr">我说：</span>
-    <div class="bubble"><${Words} text=${entry.text}/></div>
+    ${entry.upload_id
+      ? html`<${PhotoMessage} item=${{ author: "customer", text: entry.text, card: entry }} photos=${photos}/>`
+      : html`<div class="bubble"><${Words} text=${entry.text}/></div>`}
     ${entry.error
       ? html`<p class="meta">
           <span class="failure">未送达</span>${entry.error.detail && html`<span>${entry.error.detail}</span>`}

@@ -69,6 +69,7 @@ function Composer({ chat, widget }) {
     send();
   };
   return html`<form onsubmit=${(event) => event.preventDefault() || send()}>
+    <${PhotoButton} chat=${chat}/>
     <div class="grow" data-text=${text}>
       <textarea
         rows="1"

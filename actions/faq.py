@@ -1,0 +1,175 @@
+"""General knowledge as an answer, and what is said when there is none: out of scope, or not understood."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rasa_sdk import Tracker
+from sqlalchemy.orm import Session
+
+from actions.base import BusinessAction, Reply
+from actions.question import Question
+from actions.services import Services
+from core.knowledge import Item, Knowledge, UnknownItem
+
+DIRECTORY = Path(__file__).parents[1] / "data" / "knowledge"
+# The retrieval reports what is more likely right than wrong. Where the intent speaks against it, it must be surer.
+LIKELY, SURE = 0.65, 0.8
+CHOICES = 2
+_FALLBACK = "nlu_fallback"
+_UNVERIFIED = "unverified"
+
+
+@cache
+def knowledge() -> Knowledge:
+    """Return all items, read once a process."""
+    return Knowledge.load(DIRECTORY)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What else the model made of the message: hits (id, score) and intents (name, confidence), the likeliest first.
+
+    `failures` is how many messages in a row, right before this one, were not understood.
+    """
+
+    hits: tuple[tuple[str, float], ...] = ()
+    ranking: tuple[tuple[str, float], ...] = ()
+    failures: int = 0
+
+    @classmethod
+    def of(cls, tracker: Tracker) -> Heard:
+        """Read the latest message of the tracker and the events between it and the one before."""
+        message: Mapping[str, Any] = tracker.latest_message or {}
+        hits = tuple((str(one["id"]), float(one["score"])) for one in message.get("knowledge") or ())
+        ranking = tuple((str(one["name"]), float(one["confidence"])) for one in message.get("intent_ranking") or ())
+        return cls(hits, ranking, _failures(tracker.events or ()))
+
+
+def _failures(events: Sequence[Mapping[str, Any]]) -> int:
+    """Return the count that the turn before this one left; any turn that was understood leaves none."""
+    messages = 0
+    for event in reversed(events):
+        if event.get("event") == "user":
+            messages += 1
+        elif messages == 1 and event.get("event") == "slot" and event.get("name") == "failures":
+            return int(event.get("value") or 0)
+        if messages > 1:
+            break
+    return 0
+
+
+def best(heard: Heard, *, least: float = LIKELY) -> Item | None:
+    """Return the item that answers the message, None if none does with at least this probability."""
+    for item_id, score in heard.hits[:1]:
+        if score >= least:
+            try:
+                return knowledge().get(item_id)
+            except UnknownItem:
+                return None  # the model was trained with other files
+    return None
+
+
+def answer(services: Services, item: Item) -> Reply:
+    """Return an item as a reply: the answer, how sure it is, of when it is, and what can be done next."""
+    say = services.phrases.say
+    values = {
+        "answer": item.answer,
+        "certainty": say("faq.unverified") if item.status == _UNVERIFIED else "",
+        "origin": say("faq.origin", year=item.year, month=item.month),
+    }
+    steps = services.phrases.under(f"faq.next.{item.id.partition('_')[0]}")
+    buttons = [(title, f"/{intent}") for intent, title in steps.items()]
+    return Reply("utter_knowledge", values, buttons, slots={"failures": None})
+
+
+class HearingAction(BusinessAction):
+    """An action that also reads the knowledge and the other intents of the message, in `self.heard`.
+
+    Subclasses give `respond`; who speaks of dying gets help, whatever was understood.
+    """
+
+    heard = Heard()
+
+    def handle(self, session: Session, question: Question) -> Reply:
+        """See `BusinessAction.handle`."""
+        phrases = self.services.phrases
+        if re.search(phrases.raw("smalltalk.crisis_words"), question.text):
+            person = (phrases.say("smalltalk.intent_titles.request_human"), "/request_human")
+            return Reply("utter_chitchat", {"text": phrases.say("smalltalk.crisis")}, [person])
+        return self.respond(session, question)
+
+    @abstractmethod
+    def respond(self, session: Session, question: Question) -> Reply:
+        """Answer the question."""
+
+    def answer(self, tracker: Tracker) -> Reply:
+        """Answer with a copy that belongs to this turn: the action itself is shared by all conversations."""
+        turn = copy(self)
+        turn.heard = Heard.of(tracker)
+        return super(HearingAction, turn).answer(tracker)
+
+
+class ActionOutOfScope(HearingAction):
+    """Answers what knowledge covers all the same, or refuses kindly and says what can be done."""
+
+    def name(self) -> str:
+        """Return the name that the domain uses."""
+        return "action_out_of_scope"
+
+    def respond(self, session: Session, question: Question) -> Reply:
+        """See `HearingAction.respond`."""
+        item = best(self.heard, least=SURE)
+        if item is not None:
+            return answer(self.services, item)
+        return Reply("utter_out_of_scope", {"whose": self._whose(question.text)}, _menu(self.services))
+
+    def _whose(self, text: str) -> str:
+        """Return who does answer such a question, where that is certain."""
+        say = self.services.phrases
+        for kind, words in say.under("faq.elsewhere_words").items():
+            if any(word in text for word in words.split("|")):
+                return say.say(f"faq.elsewhere.{kind}")
+        return say.say("faq.elsewhere.other")
+
+
+class ActionDefault(HearingAction):
+    """Answers from knowledge what no intent fits; else asks again, the second time with the likeliest intents."""
+
+    def name(self) -> str:
+        """Return the name that the domain uses."""
+        return "action_default"
+
+    def respond(self, session: Session, question: Question) -> Reply:
+        """See `HearingAction.respond`."""
+        item = best(self.heard)
+        if item is not None:
+            return answer(self.services, item)
+        failures = self.heard.failures + 1
+        choices = self._choices() if failures > 1 else []
+        if not choices:
+            return Reply("utter_default", buttons=_menu(self.services), slots={"failures": failures})
+        person = self.services.phrases.say("smalltalk.intent_titles.request_human")
+        slots = {"failures": failures}
+        return Reply("utter_default_choice", buttons=[*choices, (person, "/request_human")], slots=slots)
+
+    def _choices(self) -> list[tuple[str, str]]:
+        """Return buttons for the two likeliest things that a customer can want."""
+        titles = self.services.phrases.under("smalltalk.intent_titles")
+        talk = self.services.phrases.raw("smalltalk.no_choice").split("|")
+        names = [name for name, _ in self.heard.ranking if name in titles and name not in talk]
+        return [(titles[name], f"/{name}") for name in names[:CHOICES]]
+
+
+def _menu(services: Services) -> list[tuple[str, str]]:
+    return [(title, f"/{intent}") for intent, title in services.phrases.under("smalltalk.menu").items()]
+
+
+ACTIONS: tuple[type[BusinessAction], ...] = (ActionOutOfScope, ActionDefault)

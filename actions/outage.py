@@ -1,0 +1,235 @@
+"""A report that there is no power: the known outage first, then arrears, then the own switch, and the order last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from actions.base import BusinessAction, Reply
+from actions.form import ActionForm
+from actions.form_words import choice
+from actions.outage_hooks import CHECKED
+from actions.outage_place import PlaceFinder, Where
+from actions.outage_talk import (
+    AGAIN,
+    ANSWERS,
+    BUTTONS,
+    FOUND,
+    HOUSEHOLD,
+    PATIENCE,
+    QUESTIONS,
+    SCOPES,
+    OutageAction,
+    Talk,
+    typed,
+)
+from actions.question import Question
+from core.account import as_of, find_account
+from core.form import FormState
+from core.outage_control import has_order
+from core.outage_report import report, withdraw
+from core.place import Place
+from core.reconnection import Shortfall, shortfall_of
+
+
+class ActionReportOutage(OutageAction):
+    """Takes a report that there is no power: what is known already comes before an order."""
+
+    def name(self) -> str:
+        """Return the name that the domain uses."""
+        return "action_report_outage"
+
+    def handle(self, session: Session, question: Question) -> Reply:
+        """See `BusinessAction.handle`."""
+        raw = question.slots.get("form")
+        talk = Talk.parse(raw) if isinstance(raw, Mapping) and raw.get("action") == self.name() else None
+        if talk and question.text.strip() == AGAIN and not question.entities:
+            return self.ask(talk, question, self.words.say("back"))
+        if talk is None and question.intent == "inform":
+            talk = Talk.parse(question.slots.get("outage_talk"))
+        return self.go_on(session, question, talk or self.begin(question))
+
+    def begin(self, question: Question) -> Talk:
+        """Return a new talk."""
+        return Talk(opening=typed(question))
+
+    def go_on(self, session: Session, question: Question, talk: Talk) -> Reply:
+        """Take the answer, find the place, and do what comes next."""
+        answer = self._answer(question, talk)
+        scope = question.values("outage_scope")
+        if not talk.scope and scope and scope[0] in SCOPES:
+            talk = replace(talk, scope=scope[0])
+        if talk.step == "scope" and question.values("address"):
+            # The place is corrected before the question is answered.
+            talk = replace(talk, step="where", account_no=None, address="", looked=False, elsewhere=True)
+        if answer == "elsewhere":
+            talk = replace(talk, elsewhere=True, account_no=None, address="", looked=False)
+            return self.ask_where(session, question, Where(ask="where"), talk)
+        with self.services.workorder.transaction() as workorder:
+            where = self._place(session, workorder, question, talk)
+            if where.place is None or where.ask:
+                return self.ask_where(session, question, where, talk)
+            address = "" if where.account_no else where.place.text
+            misses = 0 if answer or talk.step == "where" else talk.misses
+            talk = replace(talk, account_no=where.account_no, address=address, misses=misses)
+            if not talk.looked:
+                known = self._look(workorder, question, talk, where.place)
+                if isinstance(known, Reply):
+                    return known
+                lead, wide = known
+                talk = replace(talk, looked=True, scope=talk.scope or wide)
+            else:
+                lead = ""
+                if answer == "holds":
+                    withdraw(workorder, question.identity.conversation_id)
+        return self.next(session, question, talk, where.place, answer, lead)
+
+    def next(self, session: Session, question: Question, talk: Talk, place: Place, answer: str, lead: str) -> Reply:
+        """Return the next question, an end, or the order."""
+        step, words = talk.step, self.words
+        if step in ("scope", "told", "") and answer in SCOPES:
+            talk = replace(talk, scope=answer)
+        ended = self._ended(talk, step, answer)
+        if ended is not None:
+            return ended
+        if step in ("arrears", "property") and answer:
+            talk = replace(talk, settled=True)
+        if step in ("check", "push") and answer in FOUND:
+            talk = replace(talk, found=answer)
+        if step in ANSWERS and not answer and step not in ("told", ""):
+            return self.missed(talk, question)
+        short = self._arrears(session, question, talk)
+        if short is not None:
+            with self.services.workorder.transaction() as workorder:
+                withdraw(workorder, question.identity.conversation_id)
+            said = words.arrears(short, as_of(session, "payments"))
+            return self.ask(replace(talk, step="arrears"), question, said, alone=True)
+        if not talk.scope:
+            return self._ask_scope(talk, question, place)
+        if talk.scope == HOUSEHOLD:
+            return self._household(session, question, talk, place, answer)
+        if place.owner == "property" and not talk.settled:
+            return self.ask(replace(talk, step="property"), question, words.say("property.say"), alone=True)
+        return self.order(session, question, talk, lead or words.say("order.household"))
+
+    def ask(self, talk: Talk, question: Question, lead: str = "", *, alone: bool = False) -> Reply:
+        """Ask what the step asks; `alone`: the lead is the question itself."""
+        words = self.words
+        said = [lead] if lead else []
+        if not alone:
+            said.append(words.say(QUESTIONS[talk.step], area=talk.address or words.say("here")))
+        buttons = [
+            (words.say(key), answer if answer.startswith("/") else choice("choice", answer))
+            for answer, key in BUTTONS.get(talk.step, ())
+        ]
+        if talk.step == "scope" and talk.account_no:
+            buttons.append((words.say("scope.elsewhere"), choice("choice", "elsewhere")))
+        if talk.misses > PATIENCE:
+            buttons.append((words.say("buttons.person"), "/request_human"))
+        return Reply("utter_outage_ask", {"said": "\n".join(said)}, buttons, slots=self.open(talk, question))
+
+    def missed(self, talk: Talk, question: Question) -> Reply:
+        """Ask once more after words that were no answer."""
+        return self.ask(replace(talk, misses=talk.misses + 1), question, self.words.say("again"), alone=True)
+
+    def order(self, session: Session, question: Question, talk: Talk, lead: str) -> Reply:
+        """Go over to the form of the repair order, with all that is known by now."""
+        lead = "\n".join((*self.aid(talk), lead))
+        values = {"scope": talk.scope} | ({"found": talk.found} if talk.found else {})
+        if talk.address:
+            values["address"] = talk.address
+        state = replace(
+            FormState.new("repair", opening=talk.opening), account_no=talk.account_no, values=values,
+            more={CHECKED: True},
+        )  # fmt: skip
+        reply = ActionForm(self.services).advance(session, question, state, lead=lead)
+        return replace(reply, slots={**reply.slots, "outage_talk": None})
+
+    def aid(self, talk: Talk) -> list[str]:
+        """Return what comes first where somebody lives by an appliance."""
+        return [self.words.say("medical")] if re.search(self.words.raw("words.medical"), talk.opening) else []
+
+    # -- the steps
+
+    def _place(self, session: Session, workorder: Session, question: Question, talk: Talk) -> Where:
+        finder = PlaceFinder(self.services, session, workorder, question)
+        if talk.step == "where" or not (talk.account_no or talk.address):
+            answer = typed(question) if talk.step == "where" and not question.values("choice") else ""
+            before = question.slots.get("account_asked")
+            return finder.find(before=str(before) if before else None, typed=answer, elsewhere=talk.elsewhere)
+        if talk.account_no in finder.own:
+            return finder.of_account(str(talk.account_no))
+        return finder.of_text(talk.address)
+
+    def _look(self, workorder: Session, question: Question, talk: Talk, place: Place) -> Reply | tuple[str, str]:
+        """Record the report; return what is known of an outage, else what to say before an order and its scope."""
+        reported = report(
+            workorder, place, conversation_id=question.identity.conversation_id, account_no=talk.account_no,
+            now=question.now,
+        )  # fmt: skip
+        known, words = reported.outage, self.words
+        if known is None:
+            return (words.say("order.count", count=reported.count) if reported.count > 1 else "", "")
+        if known.state == "suspected" and not has_order(workorder, known):
+            return words.say("order.suspected", count=reported.count), "area"
+        said = "\n".join((*self.aid(talk), self.tell(workorder, known, question), words.say("known.no_order")))
+        buttons = [(words.say("buttons.progress"), "/query_outage"),
+                   (words.say("buttons.only_me"), choice("choice", HOUSEHOLD))]  # fmt: skip
+        slots = self.close(replace(talk, step="told", looked=True))
+        return Reply("utter_outage_said", {"said": said}, buttons, slots=slots)
+
+    def _arrears(self, session: Session, question: Question, talk: Talk) -> Shortfall | None:
+        """Return how an own account stands that may have been cut off, if nothing speaks against it."""
+        if talk.settled or talk.account_no is None or talk.scope in ("building", "area"):
+            return None
+        account = find_account(session, account_no=talk.account_no, allowed=question.identity.accounts)
+        short = shortfall_of(session, account=account, today=question.today)
+        return short if short.may_be_cut_off else None
+
+    def _ask_scope(self, talk: Talk, question: Question, place: Place) -> Reply:
+        key = "scope.ask" if place.known else "scope.ask_unknown"
+        return self.ask(replace(talk, step="scope"), question, self.words.say(key, area=place.area), alone=True)
+
+    def _household(self, session: Session, question: Question, talk: Talk, place: Place, answer: str) -> Reply:
+        """Guide through the own switches (reference: 单户失电的检查顺序), then file the order."""
+        words = self.words
+        if talk.step == "check" and answer == "tripped":
+            return self.ask(replace(talk, step="push"), question)
+        if talk.step == "push" and answer == "trips_again":
+            return self.ask(replace(talk, step="trips"), question)
+        if talk.found or talk.step == "trips":
+            key = "order.dark_meter" if talk.found == "meter_dark" else "order.household"
+            return self.order(session, question, talk, words.say(key))
+        return self.ask(replace(talk, step="check"), question)
+
+    def _ended(self, talk: Talk, step: str, answer: str) -> Reply | None:
+        """Return the last word where no order is needed."""
+        ends = {"holds": "check.mended", "trips_own": "check.own", "own_property": "property.wait"}
+        if answer in ends:
+            return Reply("utter_outage_said", {"said": self.words.say(ends[answer])}, slots=self.close())
+        if answer == "smell":
+            return Reply("utter_danger", slots=self.close())
+        if step == "arrears" and answer == "paid":
+            buttons = [(self.words.say("arrears.paid_button"), "/ask_reconnection")]
+            said = {"said": self.words.say("arrears.after")}
+            return Reply("utter_outage_said", said, buttons, slots=self.close(replace(talk, settled=True)))
+        return None
+
+    def _answer(self, question: Question, talk: Talk) -> str:
+        """Return which of the answers to the open question the message is, empty if none."""
+        chosen = question.values("choice")
+        known = ANSWERS.get(talk.step, ())
+        if chosen:
+            return chosen[0] if chosen[0] in known else ""
+        if talk.step == "scope" and question.values("outage_scope"):
+            return question.values("outage_scope")[0]
+        if question.intent == "affirm":
+            return {"push": "holds", "trips": "trips_order", "check": ""}.get(talk.step, "")
+        text = question.text
+        return next((name for name in known if re.search(self.words.raw(f"words.{name}"), text)), "")
+
+
+ACTIONS: tuple[type[BusinessAction], ...] = (ActionReportOutage,)
