@@ -11,7 +11,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from actions import together
 from actions.base import BusinessAction, Reply, card
+from actions.charges import LATE, Charges
 from actions.labels import money, plain
 from actions.question import Question, Span
 from core.account import Account, as_of, view_account
@@ -59,22 +61,76 @@ class ActionQueryBill(BusinessAction):
 
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`."""
+        several = together.meant(self.services, session, question)
+        if several:
+            return self._together(session, question, several)
         try:
-            found = self._find(session, question)
+            found = self._find(session, question, self.account(session, question))
         except NoBillYet as error:
             return self._not_yet(session, question, error)
         values = self._values(session, question, found)
         common = {name: values[name] for name in _ON_EVERY_CARD} | {
             "status": self.services.labels.bill_status[_state(found, found.bills)]
         }
-        more = self._one_bill(values, found) if len(found.bills) == 1 else self._several_bills(values, found)
+        if len(found.bills) == 1:
+            more = self._one_bill(values, found, question.text)
+        else:
+            more = self._several_bills(values, found)
+        charge = self._charge(session, question, found, values) if len(found.bills) == 1 else None
+        response = "utter_bill_month" if len(found.bills) == 1 else "utter_bill_months"
         return Reply(
-            "utter_bill_month" if len(found.bills) == 1 else "utter_bill_months",
-            values,
+            "utter_explain_tariff" if charge else response,
+            charge or values,
             self.other_accounts(session, question, found.account),
             [card("bill_card", f"{values['title']} {values['amount']}", common | more)],
             self.remember(found.account, found.span),
         )
+
+    def _charge(
+        self, session: Session, question: Question, found: _Found, values: Mapping[str, str]
+    ) -> dict[str, str] | None:
+        """Return an answer that begins with the charge that was asked about (力调罚了多少), None if none was."""
+        charges, bill, say = Charges(self.services), found.bills[0], self.services.phrases.say
+        kind = charges.asked(question.text)
+        if kind is None:
+            return None
+        if kind == LATE:
+            own = charges.late(session, question, found.account)
+        else:
+            own = charges.of_bill(bill, kind) or charges.none_of(bill, kind)
+        rest = {name: values[name] for name in ("period", "amount", "status", "pending")}
+        footer = say("tariff.charge.footer", account=values["account"], as_of=values["as_of"])
+        return {"answer": "\n".join([own, say("tariff.charge.of_bill", **rest), footer])}
+
+    def _together(self, session: Session, question: Question, accounts: Sequence[Account]) -> Reply:
+        """Return the bills of several accounts: the total, the part of each, and a table."""
+        services, several, missing = self.services, [], []
+        for account in accounts:
+            try:
+                several.append(self._find(session, question, account))
+            except BusinessError as error:
+                missing.append((account, error))
+        if not several:
+            error = missing[0][1]
+            return Reply(f"utter_{error.code}", error.values, slots={"asked": self.name()})
+        named = together.titles(services, session, question)
+        rows = [self._row(named[one.account.account_no], one) for one in several]
+        without = services.phrases.say("payment.together.no_bill")
+        rows += [[named[one.account_no], without, "", ""] for one, _ in missing]
+        period = services.labels.of_months(several[0].span.first, several[0].span.last)
+        amounts = {one.account.account_no: _amount(one.bills) for one in several}
+        said = services.phrases.say(
+            "payment.together.bill", count=len(several), period=period, amount=money(sum(amounts.values(), Decimal(0))),
+            parts=together.parts_of(services, amounts),
+        )  # fmt: skip
+        title = services.labels.bill_title.format(month=period)
+        shown = together.table(services, title, ("account", "kwh", "amount", "status"), rows)
+        slots = {"asked": self.name(), "period_asked": several[0].span.value}
+        return Reply("utter_pay", {"answer": said}, cards=[shown], slots=slots)
+
+    def _row(self, title: str, found: _Found) -> list[str]:
+        kwh, status = _kwh(found.bills), self.services.labels.bill_status[_state(found, found.bills)]
+        return [title, plain(kwh), money(_amount(found.bills)), status]
 
     def _not_yet(self, session: Session, question: Question, error: NoBillYet) -> Reply:
         """Offer the use so far of months that have begun."""
@@ -86,8 +142,7 @@ class ActionQueryBill(BusinessAction):
         slots = self.remember(self.account(session, question), span)
         return Reply(f"utter_{error.code}", error.values, buttons, slots=slots)
 
-    def _find(self, session: Session, question: Question) -> _Found:
-        account = self.account(session, question)
+    def _find(self, session: Session, question: Question, account: Account) -> _Found:
         try:
             latest = latest_month(session, account=account)
         except NoBill:
@@ -117,8 +172,8 @@ class ActionQueryBill(BusinessAction):
             "title": labels.bill_title.format(month=period),
             "account": view.masked_no,
             "address": view.masked_address,
-            "amount": money(sum((bill.amount for bill in bills), Decimal(0))),
-            "kwh": plain(sum((bill.kwh for bill in bills), Decimal(0))),
+            "amount": money(_amount(bills)),
+            "kwh": plain(_kwh(bills)),
             "status": self._status(question, found),
             "pending": self._pending(found),
             "as_of": labels.of_instant(as_of(session, "bills")),
@@ -140,11 +195,11 @@ class ActionQueryBill(BusinessAction):
         labels = self.services.labels
         return labels.bill_pending.format(period=labels.of_months(first, found.span.last))
 
-    def _one_bill(self, values: dict[str, str], found: _Found) -> dict[str, Any]:
+    def _one_bill(self, values: dict[str, str], found: _Found, asked: str) -> dict[str, Any]:
         """Add what the sentence says of a single bill; return what its card has besides."""
         labels, bill = self.services.labels, found.bills[0]
         lines = [_line(row) for row in bill.lines]
-        values["lines"] = labels.lines_text(lines)
+        values["lines"] = labels.lines_text(lines, asked)
         open_amount = sum((one.unpaid for one in found.still_open(found.bills)), Decimal(0))
         return {
             "period": labels.day_range.format(first=bill.period_first, last=bill.period_last),
@@ -191,6 +246,14 @@ def _state(found: _Found, bills: Sequence[Bill]) -> str:
         return "overdue"
     whole = len(still_open) == len(bills) and all(one.unpaid == one.amount for one in still_open)
     return "unpaid" if whole else "partly"
+
+
+def _amount(bills: Sequence[Bill]) -> Decimal:
+    return sum((bill.amount for bill in bills), Decimal(0))
+
+
+def _kwh(bills: Sequence[Bill]) -> Decimal:
+    return sum((bill.kwh for bill in bills), Decimal(0))
 
 
 def _line(row: Any) -> Line:

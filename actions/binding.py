@@ -60,9 +60,10 @@ class _Binding(BusinessAction):
     def slots(self, question: Question, state: State) -> dict[str, Any]:
         """Return the slots that keep the question open; a form that it interrupts is laid aside."""
         before = question.slots.get("form")
+        patterns = [one for one in (_PATTERNS.get(state.asking), self.raw("words.dropped")) if one]
         form = {
             "kind": KIND, "action": self.name(), **asdict(state), "intents": [self.intent], "entities": ["account_no"],
-            "words": [], "pattern": _PATTERNS.get(state.asking, ""), "free": state.asking == WHICH,
+            "words": [], "pattern": "|".join(patterns), "free": state.asking == WHICH,
         }  # fmt: skip
         aside = {"paused": before} if isinstance(before, Mapping) and before.get("kind") != KIND else {}
         return {"form": form, "asked": self.name(), **aside}
@@ -81,6 +82,10 @@ class _Binding(BusinessAction):
         """Return a phrase of this topic."""
         return self.services.phrases.say(f"binding.{key}", **values)
 
+    def raw(self, key: str) -> str:
+        """Return a regular expression of this topic."""
+        return self.services.phrases.raw(f"binding.{key}")
+
     def view(self, session: Session, account_no: str) -> AccountView | None:
         """Return the masked view of an account that the customer has proved to be theirs."""
         return next(iter(list_accounts(session, allowed=[account_no], keyring=self.services.keyring)), None)
@@ -97,6 +102,8 @@ class ActionBindAccount(_Binding):
         number = _number_in(question, state)
         if number is not None:
             return self._send(question, number)
+        if state is not None and re.fullmatch(self.raw("words.dropped"), question.text.strip()):
+            return self.over(question, Reply("utter_cancel"))
         if state is None or question.intent == self.intent or state.asking == NUMBER:
             return self._ask_number(question, state)
         if question.values("choice") == [RESEND]:

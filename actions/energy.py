@@ -33,9 +33,19 @@ class ActionAskChargingPile(EnergyAction):
 
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`."""
-        own = "\n".join([*self._prices(question.today), *self._compared(session, question)]) + "\n"
-        more = [(self.say("energy.button.compare"), "/compare_tariff")]
-        return self.tell(session, question, self.business(question).key, own=own, more=more)
+        compared = self._compared(session, question)
+        own = "\n".join([*self._prices(question.today), *compared]) + "\n"
+        more = [(self.say("energy.button.compare"), "/compare_tariff")] if compared else []
+        gist = compared or [self._price(question.today)]
+        return self.tell(session, question, self.business(question).key, own=own, more=more, gist=gist)
+
+    def _price(self, today: date) -> str:
+        """Return the one price and that of the night."""
+        book = self.services.book
+        tou = book.plan(self.facts.business.pile_plan, today)
+        flat, hours = book.plan(str(tou.without_tou), today), self._hours(tou, "valley")
+        night = plain(tou.prices["valley"])
+        return self.say("energy.pile.short", price=plain(flat.prices["flat"]), hours=hours, night=night)
 
     def _prices(self, today: date) -> list[str]:
         book = self.services.book

@@ -68,10 +68,12 @@ class EnergyAction(BusinessAction):
     def tell(
         self, session: Session, question: Question, key: str, *, own: str = "",
         prefill: Mapping[str, str] | None = None, more: Sequence[tuple[str, str]] = (), figures_first: bool = False,
+        gist: Sequence[str] = (),
     ) -> Reply:  # fmt: skip
         """Begin the form for whoever wants the service and may have it; for others tell what they ask about.
 
-        `own` are the figures reckoned for this customer: told to whoever asks about money, or first of all.
+        `own` are the figures reckoned for this customer: told to whoever asks about money, or first of all; `gist` are
+        the lines of them that the first short answer has.
         """
         if question.intent == "deny":
             return Reply("utter_cancel", slots={"asked": None, "offered": None})
@@ -81,7 +83,10 @@ class EnergyAction(BusinessAction):
             return self.begin(session, question, key, prefill=prefill)
         if own and self._about_money(question, figures_first):
             return self.figures_reply(key, own=own, more=more)
-        return self.facts_reply(key, more=[*more, *([self.facet("money")] if own else [])])
+        more = [*([self.facet("money")] if own else []), *more]
+        if self._about_process(question):
+            return self.facts_reply(key, more=more)
+        return self.short_reply(key, gist, more=more)
 
     def figures_reply(
         self, key: str, *, own: str, cards: Sequence[dict[str, Any]] = (), more: Sequence[tuple[str, str]] = ()
@@ -92,11 +97,23 @@ class EnergyAction(BusinessAction):
         return Reply("utter_energy_figures", {"own": own, "end": end}, buttons, cards, self._offered(key))
 
     def facts_reply(self, key: str, *, more: Sequence[tuple[str, str]] = ()) -> Reply:
-        """Return what one needs to know of a service, with a button to register."""
+        """Return papers, steps, limit, cost and notes of a service, with a button to register."""
         business = self.services.businesses.get(key)
-        facts = self.form.words.info(business, {}).values["facts"]
+        _about, _, facts = str(self.form.words.info(business, {}).values["facts"]).partition("\n")
         values = {"title": business.title, "facts": facts}
         return Reply("utter_energy_facts", values, [self._register(key), *more], slots=self._offered(key))
+
+    def short_reply(self, key: str, gist: Sequence[str], *, more: Sequence[tuple[str, str]] = ()) -> Reply:
+        """Return what a service is, its figures, time and cost in a few lines; the rest stands behind buttons."""
+        business, raw = self.services.businesses.get(key), self.services.phrases.raw
+        lines = [business.about, *gist]
+        lines += [self.say("form.limit", limit=business.limit.text)] if business.limit else []
+        lines += [self.say("form.fee", fee=business.fee)] if business.fee else []
+        lines += [note for note in business.notes if re.search(raw("energy.must_words"), note)]
+        doubt = self.say("form.unverified") if business.status == "unverified" else ""
+        values = {"title": business.title, "facts": "\n".join(lines) + doubt}
+        buttons = [self._register(key), self.facet("papers"), *more]
+        return Reply("utter_energy_facts", values, buttons, slots=self._offered(key))
 
     def begin(
         self, session: Session, question: Question, key: str, *, lead: str = "",
@@ -118,7 +135,13 @@ class EnergyAction(BusinessAction):
             return chosen[0] == "money"
         if re.search(raw("energy.money_words"), question.text):
             return True
-        return figures_first and not re.search(raw("energy.process_words"), question.text)
+        return figures_first and not self._about_process(question)
+
+    def _about_process(self, question: Question) -> bool:
+        """Tell whether papers and steps are asked for, by the button or in words."""
+        if question.values("choice")[:1] == ["papers"]:
+            return True
+        return re.search(self.services.phrases.raw("energy.process_words"), question.text) is not None
 
     def _register(self, key: str) -> tuple[str, str]:
         business = self.services.businesses.get(key)

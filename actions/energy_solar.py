@@ -38,7 +38,9 @@ class ActionAskSolar(EnergyAction):
         if question.intent == "inform" and named:
             return self.figures_reply("solar", own=own)
         prefill = {"area": plain(area)} if area is not None else None
-        return self.tell(session, question, "solar", own=own, prefill=prefill, figures_first=named)
+        return self.tell(
+            session, question, "solar", own=own, prefill=prefill, figures_first=named, gist=[self._yield(roof, named)]
+        )
 
     def _yield(self, roof: Roof, named: bool) -> str:
         kwh = self._range(roof.kwh_low, roof.kwh_high)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +18,14 @@ from core.form import FormState
 
 # What a message may hold that leans on the answer before it rather than on an open form.
 _LEANING = ("period", "account_no", "date")
+
+
+@runtime_checkable
+class Droppable(Protocol):
+    """An action that has its own words for a question of its own that is given up."""
+
+    def dropped(self) -> Reply:
+        """Say what is not done now."""
 
 
 class _Followup(BusinessAction):
@@ -48,10 +59,14 @@ class ActionInform(_Followup):
         form = self.form_of(question)
         if form and (question.values("start") or question.values("resume")):
             return form.reply_to(session, question)
+        if question.values("upload") and not question.slots.get("form"):
+            return Reply("utter_photo_for_what")
         asked = self.asking(question)
         other = self._topics.get(str(question.slots.get("asked")))
         if other is not None and other is not asked and self._leans(question):
             asked = other
+        if asked is None and question.values("account_no") and question.identity.assurance < 1:
+            asked = self._topics.get("action_bind_account")  # a number alone, of somebody who has bound none
         if asked is None:
             return Reply("utter_what_for")
         return asked.reply_to(session, question)
@@ -109,12 +124,26 @@ class ActionCancel(_Followup):
 
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`."""
+        if re.search(self.services.phrases.raw("payment.words.given_back"), question.text):
+            # 退了没 is taken for a cancellation: it asks for the money, and drops nothing.
+            return self._topics["action_report_payment_problem"].reply_to(session, question)
         form = question.slots.get("form")
         slots = {"form": None, "asked": None}
         if isinstance(form, Mapping) and form.get("kind") == KIND:
             title = self.services.businesses.get(FormState.parse(form).business).title
-            return Reply("utter_form_dropped", {"title": title}, slots=slots)
+            return self._with_paused(question, Reply("utter_form_dropped", {"title": title}, slots=slots))
+        owner = self.asking(question)
+        if form and isinstance(owner, Droppable):
+            dropped: Reply = owner.dropped()
+            return replace(dropped, slots=slots)
+        orders = self._topics.get("action_cancel_work_order")
+        if not form and orders and re.search(self.services.phrases.raw("form.order_words"), question.text):
+            return orders.reply_to(session, question)
         return Reply("utter_cancel", slots=slots)
+
+    def _with_paused(self, question: Question, reply: Reply) -> Reply:
+        form = self.form_of(question)
+        return form.with_paused(question, reply) if form else reply
 
 
 FOLLOWUPS: tuple[type[_Followup], ...] = (ActionInform, ActionAffirm, ActionDeny, ActionCancel)

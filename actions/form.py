@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from actions import codes
 from actions.base import AccountUnclear, BusinessAction, Reply
-from actions.form_base import FormAction, open_form
+from actions.form_base import ON_FILE, FormAction, open_form, said_of
 from actions.form_filing import file_form, find_filed
 from actions.form_hooks import hook_of
 from actions.form_words import choice
@@ -23,9 +23,11 @@ from core import form
 from core.business import Business, Field
 from core.errors import NotIdentified
 from core.form import ACCOUNT, CHANGE, CODE, CONFIRM, OFFER, WHICH, FormState
-from core.form_fields import Said, Unreadable, read
+from core.form_fields import Said, Unreadable
 
-SKIP, PATIENCE = "_skip", 2
+PATIENCE = 2
+ANSWER = 12  # characters: an offer is taken up in fewer; more tell what it is about
+REMARK = 40  # characters: a longer text tells something, it does not correct something
 GO_ON = frozenset({"inform", "affirm", "deny"})
 
 
@@ -82,7 +84,7 @@ class ActionForm(FormAction):
             raise NotIdentified
         for name, value in (prefill or {}).items():
             state = state.with_value(name, value)
-        said = Said(opening) if asked_for else _said(question)
+        said = Said(opening) if asked_for else said_of(question)
         if said.text:
             state = form.take(business, state, said, today=question.today, opening=True)
         other = before is not None and before.business != key and before.asking not in (OFFER, WHICH)
@@ -97,7 +99,8 @@ class ActionForm(FormAction):
         if state.asking in (OFFER, WHICH) and question.intent == "deny":
             return Reply("utter_cancel", slots=self.closed())
         if state.asking == OFFER:
-            return self.start(session, question, state.business, asked_for=True)
+            told = len(question.text) > ANSWER and not question.text.startswith("/")
+            return self.start(session, question, state.business, asked_for=not told)
         if state.asking == WHICH:
             return self.chosen(session, question, state)
         if state.asking == CODE:
@@ -116,28 +119,48 @@ class ActionForm(FormAction):
 
     def answered(self, session: Session, question: Question, state: FormState, business: Business) -> Reply:
         """Read the answer to the field that was asked."""
-        said = _said(question)
+        said = said_of(question)
         if state.asking == ACCOUNT:
             return self.advance(session, question, state)
-        corrected, changed = form.correct(business, self.shown(session, question, state), said, today=question.today)
-        if changed:
-            for name in changed:
-                state = state.with_value(name, corrected.values[name])
-            return self.advance(session, question, state, lead=self.words.corrected(business, state, changed))
         one = business.field(str(state.asking))
+        amended = self._amended(session, question, state) if len(said.text) <= REMARK else None
+        if amended:
+            return amended
         try:
-            value = form.SKIPPED if self._skips(one, said) else read(one, said, today=question.today)
+            value = self.value(question, one, state, said)
         except Unreadable as problem:
+            # Not what was asked, yet perhaps what is asked next (a telephone number instead of the address).
+            more = form.take(business, state, said, today=question.today)
+            more = form.sharper(business, more, said, today=question.today) or more
+            if more.values != state.values:
+                return self.advance(session, question, more)
             return self.again(session, question, state, one, problem.reason)
         state = replace(state.with_value(one.name, value), failures=0)
         return self.advance(session, question, form.take(business, state, said, today=question.today))
 
+    def _amended(
+        self, session: Session, question: Question, state: FormState, *, complete: bool = False
+    ) -> Reply | None:  # fmt: skip
+        """Return the reply to a correction of what was said before, None if the message is none."""
+        business, said = self.services.businesses.get(state.business), said_of(question)
+        account_no = self.other_account(session, question, state)
+        if account_no:
+            state = replace(state, account_no=account_no)
+            lead = self.words.other_account(account_no)
+            return self.advance(session, question, state, lead=lead)
+        shown = self.shown(session, question, state)
+        corrected, changed = form.correct(business, shown, said, today=question.today, complete=complete)
+        for name in changed:
+            state = state.with_value(name, corrected.values[name])
+        lead = self.words.corrected(business, state, changed)
+        return self.advance(session, question, state, lead=lead) if changed else None
+
     def again(self, session: Session, question: Question, state: FormState, one: Field, reason: str) -> Reply:
         """Ask once more, and say what was wrong; after some failures offer a way out."""
         state = replace(state, failures=state.failures + 1)
-        return self.ask(
-            session, question, state, lead=self.words.wrong(one, reason), ways_out=state.failures >= PATIENCE
-        )
+        facts = self.words.facts_asked(self.services.businesses.get(state.business), question.text)
+        lead = facts or self.words.wrong(one, reason)
+        return self.ask(session, question, state, lead=lead, ways_out=state.failures >= PATIENCE)
 
     def advance(
         self, session: Session, question: Question, state: FormState, *, lead: str = "",
@@ -186,24 +209,30 @@ class ActionForm(FormAction):
 
     def confirmed(self, session: Session, question: Question, state: FormState, business: Business) -> Reply:
         """Take yes, no, or a correction to the summary."""
-        said = _said(question)
+        said = said_of(question)
         named = question.values("change")
         if named and named[0] in {one.name for one in form.wanted(business, state)}:
             state = replace(form.forget(state, named[0]), asking=named[0])
             return self.ask(session, question, state)
-        corrected, changed = form.correct(business, self.shown(session, question, state), said, today=question.today)
-        if changed:
-            for name in changed:
-                state = state.with_value(name, corrected.values[name])
-            return self.advance(session, question, state, lead=self.words.corrected(business, state, changed))
-        if question.intent == "affirm" or said.choice == "yes" or self.words.means_yes(question.text):
+        yes = question.intent == "affirm" or said.choice == "yes" or self.words.means_yes(question.text)
+        amended = self._amended(session, question, state, complete=not yes)
+        if amended:
+            return amended
+        if yes and state.asking == CHANGE:
+            return self.ask(session, question, replace(state, asking=CONFIRM))
+        if yes:
             return self.submit(session, question, state, business)
         one = form.named_field(business, state, question.text)
+        if one is not None and one.default and self.on_file(question, state, one):
+            return self.ask(session, question, replace(state.with_value(one.name, ON_FILE), asking=CONFIRM))
         if one is not None:
             return self.ask(session, question, replace(form.forget(state, one.name), asking=one.name))
         if question.intent == "deny" or said.choice == "no":
             return self.ask(session, question, replace(state, asking=CHANGE))
-        return self.ask(session, question, replace(state, asking=CONFIRM), lead=self.words.wrong(None, "confirm"))
+        facts = self.words.facts_asked(business, question.text)
+        told = None if facts else form.added(business, state, said)
+        lead = facts or self.words.say_added() if told or facts else self.words.wrong(None, "confirm")
+        return self.ask(session, question, replace(told or state, asking=CONFIRM), lead=lead)
 
     def submit(self, session: Session, question: Question, state: FormState, business: Business) -> Reply:
         """File the order, after a one-time code if the business needs one."""
@@ -232,7 +261,7 @@ class ActionForm(FormAction):
         filed = file_form(self, session, question, business, self.shown(session, question, state), account)
         done = {"asked_at": question.asked_at, "form": state.id, "business": business.key}
         slots = self.closed() | {"submitted": done}
-        return self._with_paused(question, self.words.done(business, filed, slots))
+        return self.with_paused(question, self.words.done(business, filed, slots))
 
     def repeat(self, session: Session, question: Question) -> Reply | None:
         """Return the answer to a confirmation that was carried out already: its turn is being run again."""
@@ -243,27 +272,14 @@ class ActionForm(FormAction):
         filed = find_filed(self.services, business, str(done["form"]))
         return self.words.done(business, filed, {}) if filed else None
 
-    def _with_paused(self, question: Question, reply: Reply) -> Reply:
+    def with_paused(self, question: Question, reply: Reply) -> Reply:
+        """Offer the form that another one interrupted."""
         paused = question.slots.get("paused")
         if not isinstance(paused, Mapping):
             return reply
         title = self.services.businesses.get(paused["business"]).title
         button = (self.services.phrases.say("form.resume", title=title), choice("resume", str(paused["id"])))
         return replace(reply, buttons=[button, *reply.buttons])
-
-    def _skips(self, one: Field, said: Said) -> bool:
-        return one.optional and (said.choice == SKIP or self.words.skips(said.text))
-
-
-def _said(question: Question) -> Said:
-    names = ("phone", "address", "capacity", "energy", "amount", "date")
-    chosen, upload = question.values("choice"), question.values("upload")
-    return Said(
-        text="" if question.text.startswith("/") else question.text,
-        entities={name: question.values(name) for name in names},
-        choice=chosen[0] if chosen else None,
-        upload=upload[0] if upload else None,
-    )
 
 
 ACTIONS: tuple[type[BusinessAction], ...] = (ActionForm,)

@@ -8,16 +8,20 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from actions import choice
 from actions.base import AccountUnclear, BusinessAction
+from actions.form_claims import claims
 from actions.form_words import FormWords
 from actions.question import Question
 from core.account import Account, find_account
-from core.business import Business
+from core.business import Business, Field
 from core.errors import AccountNotYours, NotIdentified
-from core.form import FormState
+from core.form import SKIPPED, FormState
+from core.form_fields import Said, read
 
 ON_FILE = "@file"  # a telephone or address that the company has: it is not copied into the dialogue's memory
 KIND = "business"
+SKIP = "_skip"  # the choice of a button that passes over an optional field
 
 
 def open_form(question: Question) -> FormState | None:
@@ -85,9 +89,44 @@ class FormAction(BusinessAction):
     def slots(self, state: FormState) -> dict[str, Any]:
         """Return the slots that keep the form open."""
         business = self.services.businesses.get(state.business)
-        hints = self.words.claims(business, state)
+        hints = claims(self.services, business, state)
         return {"form": {"kind": KIND, "action": self.name(), **state.dump(), **hints}, "asked": self.name()}
 
     def closed(self) -> dict[str, Any]:
         """Return the slots of a form that is over."""
         return {"form": None, "asked": None}
+
+    # -- reading
+
+    def other_account(self, session: Session, question: Question, state: FormState) -> str | None:
+        """Return another of the customer's accounts that the message says is meant (不是这个户号，是尾号4341那个)."""
+        if state.account_no is None or not self.words.names_account(question.text):
+            return None
+        fitting = choice.by_words(self._views(session, question), question, self.services.labels)
+        return fitting[0] if len(fitting) == 1 and fitting[0] != state.account_no else None
+
+    def value(self, question: Question, one: Field, state: FormState, said: Said) -> str:
+        """Return the answer to a field; Unreadable if there is none in the message."""
+        no = question.intent == "deny" or (one.kind == "photo" and self.words.means_yes(question.text))
+        if one.optional and (no or said.choice == SKIP or self.words.skips(said.text)):
+            return SKIPPED
+        if one.default and self.on_file(question, state, one):
+            return ON_FILE
+        return read(one, said, today=question.today)
+
+    def on_file(self, question: Question, state: FormState, one: Field) -> bool:
+        """Tell whether the message means what the company has (就我登记的地址)."""
+        known = one.default == "customer" or (one.default == "account" and state.account_no is not None)
+        return known and question.identity.assurance >= 1 and self.words.means_on_file(question.text)
+
+
+def said_of(question: Question) -> Said:
+    """Return what a message offers to a form."""
+    names = ("phone", "address", "capacity", "energy", "amount", "date")
+    chosen, upload = question.values("choice"), question.values("upload")
+    return Said(
+        text="" if question.text.startswith("/") else question.text,
+        entities={name: question.values(name) for name in names},
+        choice=chosen[0] if chosen else None,
+        upload=upload[0] if upload else None,
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from actions import choice as account_choice
@@ -12,10 +14,9 @@ from actions.base import Reply
 from core import form
 from core.account import Account, AccountView, address_context, phone_context
 from core.business import Business, Field
-from core.form import ACCOUNT, CHANGE, CODE, CONFIRM, OFFER, WHICH, FormState
-from core.form_fields import CHINESE_DIGITS, ENTITY_OF
+from core.form import FormState
+from core.form_fields import CHINESE_DIGITS
 from core.masking import mask_address, mask_phone
-from core.one_time_code import CODE_MESSAGE
 from core.text import folded
 
 if TYPE_CHECKING:
@@ -52,6 +53,27 @@ class FormWords:
     def means_yes(self, text: str) -> bool:
         """Tell whether a message confirms in words that are no plain yes (提交吧)."""
         return bool(re.fullmatch(self._raw("form.yes_words"), text.strip()))
+
+    def facts_asked(self, business: Business, text: str) -> str:
+        """Return fee, time and papers of a business that a message in the middle of its form asks for (要钱不)."""
+        return self._facts(business) if self.only_asks(text) else ""
+
+    def means_on_file(self, text: str) -> bool:
+        """Tell whether a message means what the company has on file."""
+        return bool(re.search(self._raw("form.on_file_words"), text))
+
+    def names_account(self, text: str) -> bool:
+        """Tell whether a message is about which account is meant."""
+        return bool(re.search(self._raw("form.account_words"), text))
+
+    def other_account(self, account_no: str) -> str:
+        """Return that another account was taken."""
+        item = self._say("form.item", label=self._say("form.account"), value=account_no)
+        return self._say("form.corrected", items=item)
+
+    def say_added(self) -> str:
+        """Return that what was said was written down too."""
+        return self._say("form.added")
 
     def skips(self, text: str) -> bool:
         """Tell whether a message passes over an optional field (跳过, 不晓得)."""
@@ -162,9 +184,17 @@ class FormWords:
             return next((option.label for option in one.options if option.value == value), value)
         if one.kind == "yes_no" and value:
             return self._say(f"form.{value}")
+        if one.kind == "date" and value:
+            return self._day(value)
         if one.kind == "photo" and value:
             return self._say("form.photo")
         return value + one.unit if value and one.unit and one.kind in ("number", "energy", "amount") else value
+
+    def _day(self, value: str) -> str:
+        try:
+            return self._services.labels.of_day(date.fromisoformat(value), self._services.clock().date())
+        except ValueError:
+            return value  # in the customer's own words
 
     # -- the end
 
@@ -173,17 +203,20 @@ class FormWords:
         if not sent.sent:
             person = (self._say("form.person"), "/request_human")
             return Reply("utter_form_code_refused", {"reason": sent.reason}, [person], slots=slots)
-        buttons = [(self._say("form.resend"), choice("choice", "_resend"))]
+        buttons = [(self._say("form.resend"), choice("choice", "_resend")), (self._say("form.give_up"), "/cancel")]
         return Reply("utter_form_code", {"sent": sent.reason}, buttons, slots=slots, commands=[CONFIRMING])
 
     def code_again(self, lead: str, slots: Slots) -> Reply:
         """Remind of the code."""
         said = {"lead": _line(lead), "question": self._say("form.code_again")}
-        return Reply("utter_form_ask", said, [(self._say("form.resend"), choice("choice", "_resend"))], slots=slots)
+        resend = (self._say("form.resend"), choice("choice", "_resend"))
+        ways_out = [(self._say("form.person"), "/request_human"), (self._say("form.give_up"), "/cancel")]
+        return Reply("utter_form_ask", said, [resend, *ways_out], slots=slots)
 
     def code_wrong(self, checked: Checked, slots: Slots) -> Reply:
         """Say that the code was not right."""
-        said = {"lead": _line(checked.reason), "question": self._say("form.code_again")}
+        again = "" if checked.over else self._say("form.code_again")
+        said = {"lead": _line(checked.reason) if again else "", "question": again or checked.reason}
         buttons = [
             (self._say("form.resend"), choice("choice", "_resend")),
             (self._say("form.person"), "/request_human"),
@@ -198,30 +231,7 @@ class FormWords:
         buttons = [(self._say("form.progress"), "/query_work_order")]
         return Reply("utter_form_joined" if filed.joined else "utter_form_done", said, buttons, slots=slots)
 
-    # -- for the channel
-
-    def claims(self, business: Business, state: FormState) -> dict[str, Any]:
-        """Return what tells an answer to this form from another question (bot/forms.py)."""
-        intents = sorted({row.intent for row in self._services.businesses if row.key == business.key})
-        hints: dict[str, Any] = {"intents": intents, "free": False, "entities": [], "words": [], "pattern": ""}
-        if state.asking in (OFFER, CONFIRM, CHANGE):
-            entities = sorted({ENTITY_OF[one.kind] for one in business.fields if one.kind in ENTITY_OF})
-            words, pattern = [self._raw("form.claim_words")], self._raw("form.yes_words")
-            quiet = state.asking == OFFER  # an offer that was not taken up is not made again
-            return hints | {"entities": entities, "words": words, "pattern": pattern, "quiet": quiet}
-        if state.asking == WHICH:
-            rows = [self._services.businesses.get(key) for key in state.more["rows"]]
-            words = [word for row in rows for word in (*row.words, re.escape(row.title))]
-            return hints | {"free": True, "words": words, "pattern": self._raw("form.place_words")}
-        if state.asking == CODE:
-            return hints | {"pattern": CODE_MESSAGE, "free": False}
-        if state.asking == ACCOUNT:
-            return hints | {"entities": ["account_no", "tariff_class"], "free": True}
-        one = business.field(str(state.asking))
-        words = [word for option in one.options for word in (*option.words, re.escape(option.label))]
-        entities = [ENTITY_OF[one.kind]] if one.kind in ENTITY_OF else []
-        pattern = self._raw("form.skip_words") if one.optional else ""
-        return hints | {"free": one.kind in FREE, "entities": entities, "words": words, "pattern": pattern}
+    # -- facts
 
     def on_file(self, account: Account, *, masked: bool) -> dict[str, str]:
         """Return the telephone number and address that the company has."""
@@ -231,8 +241,6 @@ class FormWords:
         if not masked:
             return {"customer": phone, "account": address}
         return {"customer": self._say("form.phone_on_file", phone=mask_phone(phone)), "account": mask_address(address)}
-
-    # -- facts
 
     def _facts(self, business: Business) -> str:
         return "".join(self._info_lines(business, short=True))
@@ -260,4 +268,4 @@ def _line(text: str) -> str:
 
 
 def _plain(value: float | None) -> str:
-    return "" if value is None else format(value, "g")
+    return "" if value is None else format(Decimal(str(value)).normalize(), "f")

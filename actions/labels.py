@@ -40,6 +40,7 @@ class Labels(BaseModel):
     line_credit_short: str
     price_rounded: str
     lines_most: str
+    lines_asked: str
     lines_none: str
     tiers: list[str]
     units: dict[str, str]
@@ -146,16 +147,20 @@ class Labels(BaseModel):
             "price": plain(line.unit_price), "amount": money(line.amount),
         }  # fmt: skip
 
-    def lines_text(self, lines: Sequence[Line]) -> str:
-        """Return the lines of a bill that cost or give back something; of many only the largest."""
+    def lines_text(self, lines: Sequence[Line], asked: str = "") -> str:
+        """Return the lines of a bill that cost or give back something; of many those `asked` for and the largest."""
         said = [line for line in lines if line.amount]
         if not said:
             return self.lines_none
         if len(said) <= MOST_LINES:
             return self.line_separator.join(self.line_text(line) for line in said)
-        largest = sorted(said, key=lambda line: -abs(line.amount))[:LARGEST_LINES]
+        # 力调罚了多少: the small line that is named comes first.
+        largest = sorted(said, key=lambda line: (self.of_line(line)[:2] not in asked, -abs(line.amount)))[
+            :LARGEST_LINES
+        ]
         named = self.line_separator.join(self.line_text(line) for line in largest)
-        return self.lines_most.format(lines=named, rest=len(said) - LARGEST_LINES)
+        form = self.lines_asked if self.of_line(largest[0])[:2] in asked else self.lines_most
+        return form.format(lines=named, rest=len(said) - LARGEST_LINES)
 
     def _price(self, price: Decimal) -> str:
         short = price.quantize(PRICE_SAID, ROUND_HALF_UP)

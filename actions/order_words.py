@@ -83,10 +83,10 @@ class OrderWords:
             names = []
         return [(self._say(f"work_order.button.{name}"), payload(to, order, choice)) for name, to, choice in names]
 
-    def choices(self, orders: Sequence[WorkOrder], intent: str) -> list[Button]:
+    def choices(self, orders: Sequence[WorkOrder], intent: str, choice: str | None = None) -> list[Button]:
         """Return a button for each order, which asks `intent` of it."""
         return [
-            (self._say("work_order.choice", title=order.title, tail=order.order_no[-4:]), payload(intent, order))
+            (self._say("work_order.choice", title=order.title, tail=order.order_no[-4:]), payload(intent, order, choice))
             for order in orders
         ]
 

@@ -28,7 +28,8 @@ from actions.outage_talk import (
 )
 from actions.question import Question
 from core.account import as_of, find_account
-from core.form import FormState
+from core.form import FormState, take
+from core.form_fields import Said
 from core.outage_control import has_order
 from core.outage_report import report, withdraw
 from core.place import Place
@@ -48,7 +49,7 @@ class ActionReportOutage(OutageAction):
         talk = Talk.parse(raw) if isinstance(raw, Mapping) and raw.get("action") == self.name() else None
         if talk and question.text.strip() == AGAIN and not question.entities:
             return self.ask(talk, question, self.words.say("back"))
-        if talk is None and question.intent == "inform":
+        if talk is None and (question.intent == "inform" or self._part(question)):
             talk = Talk.parse(question.slots.get("outage_talk"))
         return self.go_on(session, question, talk or self.begin(question))
 
@@ -62,9 +63,8 @@ class ActionReportOutage(OutageAction):
         scope = question.values("outage_scope")
         if not talk.scope and scope and scope[0] in SCOPES:
             talk = replace(talk, scope=scope[0])
-        if talk.step == "scope" and question.values("address"):
-            # The place is corrected before the question is answered.
-            talk = replace(talk, step="where", account_no=None, address="", looked=False, elsewhere=True)
+        if talk.step in ("scope", "told") and (question.values("address") or self._part(question)):
+            talk = self._moved(question, replace(talk, scope=answer if answer in SCOPES else talk.scope))
         if answer == "elsewhere":
             talk = replace(talk, elsewhere=True, account_no=None, address="", looked=False)
             return self.ask_where(session, question, Where(ask="where"), talk)
@@ -137,7 +137,7 @@ class ActionReportOutage(OutageAction):
 
     def order(self, session: Session, question: Question, talk: Talk, lead: str) -> Reply:
         """Go over to the form of the repair order, with all that is known by now."""
-        lead = "\n".join((*self.aid(talk), lead))
+        lead = "\n".join((*self.aid(talk.opening), lead))
         values = {"scope": talk.scope} | ({"found": talk.found} if talk.found else {})
         if talk.address:
             values["address"] = talk.address
@@ -145,12 +145,10 @@ class ActionReportOutage(OutageAction):
             FormState.new("repair", opening=talk.opening), account_no=talk.account_no, values=values,
             more={CHECKED: True},
         )  # fmt: skip
+        row = self.services.businesses.get("repair")
+        state = take(row, state, Said(talk.opening), today=question.today)
         reply = ActionForm(self.services).advance(session, question, state, lead=lead)
         return replace(reply, slots={**reply.slots, "outage_talk": None})
-
-    def aid(self, talk: Talk) -> list[str]:
-        """Return what comes first where somebody lives by an appliance."""
-        return [self.words.say("medical")] if re.search(self.words.raw("words.medical"), talk.opening) else []
 
     # -- the steps
 
@@ -164,6 +162,20 @@ class ActionReportOutage(OutageAction):
             return finder.of_account(str(talk.account_no))
         return finder.of_text(talk.address)
 
+    def _moved(self, question: Question, talk: Talk) -> Talk:
+        """Return the talk with the place corrected, or told more exactly, before the question is answered."""
+        part = self._part(question)
+        if (talk.address or talk.account_no) and part:
+            looked = talk.looked and talk.step != "told"
+            return replace(talk, step="", address=talk.address and talk.address + part, looked=looked)
+        return replace(talk, step="where", account_no=None, address="", looked=False, elsewhere=True)
+
+    def _part(self, question: Question) -> str:
+        """Return the building or door that is told without its compound, empty if none is."""
+        told, said = self.words.raw("words.part"), [*question.values("address"), typed(question).strip()]
+        found = next((match for text in said if (match := re.fullmatch(told, text))), None)
+        return found[1] if found else ""
+
     def _look(self, workorder: Session, question: Question, talk: Talk, place: Place) -> Reply | tuple[str, str]:
         """Record the report; return what is known of an outage, else what to say before an order and its scope."""
         reported = report(
@@ -175,7 +187,7 @@ class ActionReportOutage(OutageAction):
             return (words.say("order.count", count=reported.count) if reported.count > 1 else "", "")
         if known.state == "suspected" and not has_order(workorder, known):
             return words.say("order.suspected", count=reported.count), "area"
-        said = "\n".join((*self.aid(talk), self.tell(workorder, known, question), words.say("known.no_order")))
+        said = "\n".join((*self.aid(talk.opening), self.tell(workorder, known, question), words.say("known.no_order")))
         buttons = [(words.say("buttons.progress"), "/query_outage"),
                    (words.say("buttons.only_me"), choice("choice", HOUSEHOLD))]  # fmt: skip
         slots = self.close(replace(talk, step="told", looked=True))
@@ -200,10 +212,17 @@ class ActionReportOutage(OutageAction):
             return self.ask(replace(talk, step="push"), question)
         if talk.step == "push" and answer == "trips_again":
             return self.ask(replace(talk, step="trips"), question)
+        if not talk.found and talk.step not in ("check", "push", "trips"):
+            talk = replace(talk, found=self._checked(talk.opening))
         if talk.found or talk.step == "trips":
             key = "order.dark_meter" if talk.found == "meter_dark" else "order.household"
             return self.order(session, question, talk, words.say(key))
         return self.ask(replace(talk, step="check"), question)
+
+    def _checked(self, opening: str) -> str:
+        """Return what the first message told of meter and switch already."""
+        keys = {"meter_dark": "words.meter_dark", "normal": "words.checked"}
+        return next((name for name, key in keys.items() if re.search(self.words.raw(key), opening)), "")
 
     def _ended(self, talk: Talk, step: str, answer: str) -> Reply | None:
         """Return the last word where no order is needed."""

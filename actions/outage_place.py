@@ -59,6 +59,9 @@ class PlaceFinder:
             return self.of_account(named[0])
         said = self.question.values("address")
         text = clean(max(said, key=len, default="") or typed)[:MAX_ADDRESS]
+        if said and typed and not _known(locate(self.workorder, address_text=text)):
+            # The understanding may have cut the name short (狮子山 of 狮子山下): the whole answer is looked through.
+            text = clean(typed)[:MAX_ADDRESS] if _known(locate(self.workorder, address_text=typed)) else text
         if text:
             return self.of_text(text)
         if named:
@@ -120,3 +123,7 @@ class PlaceFinder:
     def _by_words(self) -> list[str]:
         views = list_accounts(self.billing, allowed=self.own, keyring=self.services.keyring)
         return choice.by_words(views, self.question, self.services.labels)
+
+
+def _known(found: Place | list[Place]) -> bool:
+    return isinstance(found, list) or found.known

@@ -89,6 +89,7 @@ class ActionQueryOutage(OutageAction):
             said, out = self._of_place(workorder, question, where.place)
             lines += [line for line in said if line not in lines]
             quiet = quiet and not out
+        lines = [*self.aid(question.text), *lines]
         first = places[0]
         address = first.place.text if first.place and not first.account_no else ""
         talk = Talk(account_no=first.account_no if len(places) == 1 else None, address=address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -114,6 +115,10 @@ class OutageAction(BusinessAction):
         kept = {"kind": KIND, **asdict(talk)} if talk else None
         account = {"account_asked": talk.account_no} if talk and talk.account_no else {}
         return {"form": None, "asked": self.name(), "outage_talk": kept, **account}
+
+    def aid(self, text: str) -> list[str]:
+        """Return what comes first where somebody lives by an appliance."""
+        return [self.words.say("medical")] if re.search(self.words.raw("words.medical"), text) else []
 
     def tell(self, session: Session, outage: Outage, question: Question) -> str:
         """Return what is known of an outage under way; the conversation hears from now on how it goes on."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
+from actions import together
 from actions.base import BusinessAction, Reply, card
 from actions.labels import money, plain
 from actions.question import Question, Span
@@ -28,6 +29,9 @@ class ActionQueryBalance(BusinessAction):
 
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`."""
+        several = together.meant(self.services, session, question)
+        if several:
+            return together.balances(self.services, session, question, several, self.name())
         account = self.account(session, question)
         personal = account.customer.kind == "person"
         balance = balance_of(session, account=account, today=question.today, residential=personal)
@@ -118,6 +122,7 @@ class ActionQueryPayment(BusinessAction):
             "title": labels.payment_title.format(period=period),
             "account": view_account(account, keyring=self.services.keyring).masked_no,
             "count": str(len(received)),
+            "failed": self._not_received(payments, question.today),
             "total": money(sum((one.amount for one in received), Decimal(0))),
             "latest_day": labels.of_day(latest.paid_at.astimezone(SHANGHAI).date(), question.today),
             "latest_amount": money(latest.amount),
@@ -134,6 +139,16 @@ class ActionQueryPayment(BusinessAction):
             [card("payment_list", f"{values['title']} {values['total']}", data | {"rows": rows})],
             self.remember(account, span),
         )  # fmt: skip
+
+    def _not_received(self, payments: Sequence[Payment], today: date) -> str:
+        """Return which payments did not stay: the latest that failed, the latest that was paid back."""
+        said = ""
+        for status in ("failed", "refunded"):
+            one = next((payment for payment in reversed(payments) if payment.status == status), None)
+            if one is not None:
+                day = self.services.labels.of_day(one.paid_at.astimezone(SHANGHAI).date(), today)
+                said += self.services.phrases.say(f"payment.listed.{status}", day=day, amount=money(one.amount))
+        return said
 
     def _row(self, payment: Payment) -> dict[str, str]:
         labels = self.services.labels

@@ -9,11 +9,12 @@ from decimal import Decimal, InvalidOperation
 
 from sqlalchemy.orm import Session
 
+from actions import together
 from actions.base import BusinessAction, Reply
 from actions.fact_action import FactAction, give
 from actions.form import ActionForm
 from actions.labels import money
-from actions.question import Question
+from actions.question import DAY, Question
 from core.account import Account, find_account
 from core.clock import SHANGHAI, add_months
 from core.payment import Balance, Payment, balance_of
@@ -24,6 +25,8 @@ INTENT = "report_payment_problem"
 DOUBLE, REFUND, MISSING, WRONG = "payment_double", "payment_refund", "payment_missing", "payment_wrong_account"
 # How far back the records are looked through unless the customer names a time: for trouble, for the latest arrival.
 TROUBLE_MONTHS, ARRIVAL_MONTHS = 2, 6
+# A bill of July may be paid in August or, late, in September.
+PAID_WITHIN_MONTHS = 4
 _ARRIVAL = {"wechat": "arrival.wechat", "alipay": "arrival.alipay", "hall": "arrival.hall"}
 _STORY = 8
 MONTHS_SAID = 3
@@ -71,9 +74,15 @@ class ActionReportPaymentProblem(_PaymentAction):
             return Reply("utter_payment_problem", {"answer": self.lines(*parts)}, login, slots=self.kept(None))
         account = self.account(session, question)
         check = self._check(session, question, account, _amount(question))
+        if business == DOUBLE and not check.troubled and question.span() is None:
+            since = add_months(question.today, -ARRIVAL_MONTHS)
+            check = check_payments(session, account=account, first=since, last=question.today)
         if business == MISSING and self._failing(question):
             return self._failed(question, account, check)
         balance = self.balance(session, question, account)
+        gone_back = check.refunded and not check.doubled and not question.values("amount")
+        if business in (DOUBLE, REFUND) and gone_back and balance.balance <= 0:
+            return self._given_back(question, account, check)
         lead = {
             DOUBLE: self._doubled, REFUND: self._refund, MISSING: self._missing, WRONG: self._nothing,
         }[business](session, question, account, check, balance)  # fmt: skip
@@ -102,7 +111,16 @@ class ActionReportPaymentProblem(_PaymentAction):
         span, today = question.span(), question.today
         first = span.first if span else add_months(today, -TROUBLE_MONTHS)
         last = min(span.last, today) if span else today
-        return check_payments(session, account=account, first=min(first, last), last=last, amount=amount)
+        check = check_payments(session, account=account, first=min(first, last), last=last, amount=amount)
+        if check.troubled or span is None or span.grain == DAY:
+            return check
+        # 七月的电费扣了两次: the bill of July, which was paid later.
+        whole, until = span.whole_months, min(today, add_months(span.last, PAID_WITHIN_MONTHS))
+        if until < whole.first:
+            return check
+        months = (whole.first, whole.last)
+        later = check_payments(session, account=account, first=whole.first, last=until, amount=amount, months=months)
+        return later if later.troubled else check
 
     # -- what was found
 
@@ -113,6 +131,7 @@ class ActionReportPaymentProblem(_PaymentAction):
         if not check.doubled and _amount(question) is not None:
             # The sum may be that of both, or another one that is on their mind.
             check = self._check(session, question, account)
+        span = question.span()
         if check.doubled:
             first, second = (self.one(payment, today) for payment in check.doubled[0])
             over = balance.balance > 0
@@ -120,7 +139,21 @@ class ActionReportPaymentProblem(_PaymentAction):
             return [self.say("found.doubled", first=first, second=second), credit, self.say("next.register")]
         if check.refunded:
             return [self.say("found.refunded", one=self.one(check.refunded[0], today)), self.say("next.register")]
-        return [self.say("found.none_doubled"), *self._latest(session, question, account), self.say("next.register")]
+        period = self.services.labels.of_days(span.first, span.last) if span else self.say("found.half_year")
+        return [
+            self.say("found.none_doubled", period=period),
+            *self._latest(session, question, account),
+            self.say("next.register"),
+        ]
+
+    def _given_back(self, question: Question, account: Account, check: PaymentCheck) -> Reply:
+        """Tell which payment went back; nothing is left on the account that could be asked for."""
+        parts = [self.say("found.refunded", one=self.one(check.refunded[0], question.today)), self.say("next.offer")]
+        buttons = [
+            self.button("missing", give("start", MISSING)), self.button("history", "/query_payment"),
+            self.button("human", "/request_human"),
+        ]  # fmt: skip
+        return Reply("utter_payment_problem", {"answer": self.lines(*parts)}, buttons, slots=self.kept(account))
 
     def _refund(
         self, session: Session, question: Question, account: Account, check: PaymentCheck, balance: Balance
@@ -198,7 +231,8 @@ class ActionPayBill(_PaymentAction):
 
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`."""
-        account = self.known_account(session, question)
+        several = together.meant(self.services, session, question)
+        account = None if several else self.known_account(session, question)
         found = self.facts.matching("paying", question.text)
         found = found[: 2 if found[:1] == ["paying.here"] else 1]
         due, buttons = "", [self.button("login", "/bind_account")]
@@ -207,7 +241,7 @@ class ActionPayBill(_PaymentAction):
             buttons = [self.button("balance", "/query_balance"), self.button("history", "/query_payment")]
             buttons += self.other_accounts(session, question, account)
         elif self.identified(question):
-            due, buttons = self._total(session, question), self.account_buttons(session, question)
+            due, buttons = self._total(session, question, several), self.account_buttons(session, question)
         keys = found if any(key != "paying.here" for key in found) else [*found, "paying.ways"]
         parts = [due, self.facts.say(*keys), self.facts.say("paying.fraud")]
         return Reply("utter_pay", {"answer": self.lines(*parts)}, buttons, slots=self.kept(account))
@@ -233,17 +267,11 @@ class ActionPayBill(_PaymentAction):
             return labels.owed_since.format(first=labels.of_month(months[0]), count=len(months))
         return labels.list_separator.join(labels.of_month(month) for month in months)
 
-    def _total(self, session: Session, question: Question) -> str:
-        """Return what is owed on all accounts together, each with its part."""
+    def _total(self, session: Session, question: Question, several: Sequence[Account]) -> str:
+        """Return what is owed on the accounts that are meant, else on all together, each with its part."""
         allowed = question.identity.accounts
-        accounts = [find_account(session, account_no=number, allowed=allowed) for number in allowed]
-        owed = [(one.account_no, self.balance(session, question, one).owed) for one in accounts]
-        parts = [self.say("pay.part", tail=number[-4:], owed=money(amount)) for number, amount in owed if amount]
-        if not parts:
-            return self.say("pay.total_clear", count=len(accounts))
-        total = sum((amount for _, amount in owed), Decimal(0))
-        named = self.services.labels.list_separator.join(parts)
-        return self.say("pay.total", count=len(accounts), owed=money(total), parts=named)
+        accounts = several or [find_account(session, account_no=number, allowed=allowed) for number in allowed]
+        return together.total(self.services, together.standing(session, question, accounts))
 
 
 def _amount(question: Question) -> Decimal | None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from actions.base import BusinessAction, Reply
+from actions.charges import Charges
 from actions.fact_action import FactAction, give
-from actions.labels import money, plain
 from actions.question import Question
 from actions.tariff_words import TariffWords
 from core.account import Account
-from core.bill import Bill, BillLine, NoBill, bills_between, latest_month
 from core.masking import mask_account_no
-from core.payment import balance_of
 
 CLASSES = ("residential", "commercial", "industrial", "shared_meter", "charging", "agricultural")
 HOME, BUSINESS = frozenset({"residential", "shared_meter", "charging"}), frozenset({"commercial", "industrial"})
@@ -43,7 +40,7 @@ class ActionExplainTariff(FactAction):
             return self._late(session, question, account, user_class)
         for topic, code in (("power_factor", "power_factor"), ("basic_charge", "basic")):
             if found[:1] == [f"tariff.{topic}"]:
-                own = self._own_line(session, account, code)
+                own = Charges(self.services).of_latest(session, account, code) if account else ""
                 return self._reply(account, [own, self.facts.say(f"tariff.{topic}")], self._bill_buttons(account))
         if self._is_about("components", question):
             return self._components(question, account, user_class)
@@ -59,13 +56,16 @@ class ActionExplainTariff(FactAction):
 
     def class_of(self, question: Question, account: Account | None) -> str | None:
         """Return the class that is named, else that of the account."""
+        own = account.user_class if account else None
+        if own in BUSINESS and self._is_about("both", question):
+            return own
         named = question.values("tariff_class")
         if named and named[0] in CLASSES:
             return named[0]
         if question.intent == "inform":
-            return account.user_class if account else None
+            return own
         said = [name for name in CLASSES if self._is_about(f"class.{name}", question)]
-        return said[-1] if said else account.user_class if account else None
+        return said[-1] if said else own
 
     def _from_facts(
         self, question: Question, account: Account | None, user_class: str | None, found: Sequence[str]
@@ -126,43 +126,9 @@ class ActionExplainTariff(FactAction):
             keys = [business]
         else:
             keys = [home, business] if user_class is None else [home]
-        own = self._own_late(session, question, account) if account else ""
+        own = Charges(self.services).late(session, question, account) if account else ""
         buttons = [(self._say("button.balance"), "/query_balance")] if account else []
         return self._reply(account, [own, self.facts.say(*keys)], buttons)
-
-    def _own_late(self, session: Session, question: Question, account: Account) -> str:
-        personal = account.customer.kind == "person"
-        balance = balance_of(session, account=account, today=question.today, residential=personal)
-        late = [one for one in balance.unpaid if one.overdue_days > 0 and one.late_fee]
-        if not late:
-            return self._say("late.own_none")
-        if len(late) == 1:
-            one, labels = late[0], self.services.labels
-            return self._say(
-                "late.own", month=labels.of_month(one.month), unpaid=money(one.unpaid), days=one.overdue_days,
-                fee=money(one.late_fee),
-            )  # fmt: skip
-        unpaid = sum((one.unpaid for one in late), Decimal(0))
-        fee = sum((one.late_fee for one in late), Decimal(0))
-        return self._say("late.own_total", count=len(late), unpaid=money(unpaid), fee=money(fee))
-
-    def _own_line(self, session: Session, account: Account | None, code: str) -> str:
-        """Return what the customer's latest bill has of this charge; nothing if it has no such line."""
-        bill = _latest_bill(session, account) if account else None
-        line = next((one for one in bill.lines if one.code == code), None) if bill else None
-        if bill is None or line is None:
-            return ""
-        month = self.services.labels.of_month(bill.month)
-        if code == "power_factor":
-            return self._power_factor(line, month)
-        unit = self.services.labels.units[line.unit]
-        values = {"quantity": plain(line.quantity), "price": plain(line.unit_price), "amount": money(line.amount)}
-        return self._say("charge.basic", month=month, unit=unit, **values)
-
-    def _power_factor(self, line: BillLine, month: str) -> str:
-        rate = f"{plain(abs(line.unit_price) * 100)}%"
-        form = "more" if line.amount > 0 else "less" if line.amount < 0 else "zero"
-        return self._say(f"charge.power_factor_{form}", month=month, amount=money(abs(line.amount)), rate=rate)
 
     # -- words
 
@@ -185,14 +151,6 @@ class ActionExplainTariff(FactAction):
         self, account: Account | None, parts: Sequence[str], buttons: Buttons, cards: Sequence[dict[str, Any]] = ()
     ) -> Reply:
         return Reply("utter_explain_tariff", {"answer": self.lines(*parts)}, buttons, cards, self.kept(account))
-
-
-def _latest_bill(session: Session, account: Account) -> Bill | None:
-    try:
-        month = latest_month(session, account=account)
-    except NoBill:
-        return None
-    return bills_between(session, account=account, first=month, last=month)[-1]
 
 
 ACTIONS: tuple[type[BusinessAction], ...] = (ActionExplainTariff,)

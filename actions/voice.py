@@ -20,6 +20,7 @@ from core.working_time import deadline
 
 CONTACT_HOURS = 24  # a complaint: contact within 24 hours (供电服务十项承诺, item 9); the answer is in its row
 COMPLAINT, KIND_FIELD, OTHER = "complaint", "kind", "other"
+PRAISE, COMPLAIN = "praise", "complain"  # intents
 ANONYMOUS = ("report_theft", "report_overcharge")
 
 
@@ -33,7 +34,10 @@ class ActionVoice(FormAction):
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`."""
         form = ActionForm(self.services)
-        rows = self.services.businesses.choose(question.intent, question.text)
+        # Sarcasm and 师傅讲修好了 are easily read as praise: nobody is thanked for a grievance.
+        blames = question.intent == PRAISE and re.search(self.services.phrases.raw("voice.blame_words"), question.text)
+        intent = COMPLAIN if blames else question.intent
+        rows = self.services.businesses.choose(intent, question.text)
         if not rows:
             return Reply("utter_what_for")
         if len(rows) > 1:

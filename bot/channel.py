@@ -18,7 +18,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bot import forms, knowing, wishes
+from bot import certain, forms, knowing, wishes
 
 Handler = Callable[[UserMessage], Awaitable[Any]]
 
@@ -107,10 +107,11 @@ async def _say(
     agent: Any, handle: Handler, message: UserMessage, typed: bool, tracker: Any
 ) -> Optional[Dict[Text, Any]]:
     """Put the message to the dialogue, wish by wish; return what was understood of it, None for what was not typed."""
+    output = message.output_channel
     form, waiting = forms.state(tracker), wishes.waiting(tracker)
     understood, parts = None, []
     if typed and agent.is_ready():
-        parsed = await agent.processor.parse_message(message)
+        parsed = certain.sober(await agent.processor.parse_message(message))
         parts = wishes.split(knowing.preferred(forms.claimed(parsed, form)))
         await handle(wishes.told(message, parts[0]))
         understood = {"intent": parsed["intent"]["name"], "confidence": parsed["intent"]["confidence"]}
@@ -120,14 +121,27 @@ async def _say(
         said = message.text.lstrip("/").partition("{")[0]
     after = forms.state(await _tracker(agent, message.sender_id))
     rest = parts[1] if len(parts) > 1 else waiting if said == wishes.ANSWER else None
-    asks = after is None and wishes.is_question(message.output_channel.messages)
+    asks = after is None and wishes.is_question(output.messages)
+    opened = after is not None and after != form
     if rest and not asks:
-        await handle(wishes.told(message, rest))
+        await _also(agent, handle, message, rest, after if opened else None)
     if waiting or (rest and asks):
         await wishes.keep(agent, message.sender_id, rest if asks else None)
-    if forms.asks_again(said, form, after, rest is not None) and not _handed_over(message.output_channel.messages):
+    more = rest is not None and not opened
+    if forms.asks_again(said, form, after, more) and not _handed_over(output.messages):
         await handle(forms.again(message))
     return understood
+
+
+async def _also(
+    agent: Any, handle: Handler, message: UserMessage, wish: Dict[Text, Any], opened: Optional[Dict[Text, Any]]
+) -> None:
+    """Answer the second wish; the question of a form that the first has `opened` comes behind it, where it is read."""
+    output = message.output_channel
+    held, output.messages = (output.messages, []) if opened else ([], output.messages)
+    await handle(wishes.told(message, wish))
+    unchanged = forms.state(await _tracker(agent, message.sender_id)) == opened
+    output.messages = [*output.messages, *held] if unchanged else [*held, *output.messages]
 
 
 def _handed_over(messages: List[Dict[Text, Any]]) -> bool:

@@ -1,9 +1,10 @@
 """A form in progress: which messages answer it, and that it asks again after another question was answered.
 
 The slot `form`, which the actions keep, says what its present question takes: `intents` that mean the form itself,
-`entities` and `words` that answer it, a `pattern` for the whole text, whether it takes `free` text, and whether it is
-`quiet`: not put again. A message that answers becomes an `inform`; any other is answered by its own action, and then the
-form asks again.
+`entities` and `words` that answer it, a `pattern` for the whole text, whether it takes `free` text or what is but
+`doubtful` as anything else, what (`asks`) is a question although the intent is the form's own, what gives it up
+(`drop`), and whether it is `quiet`: not put again. A message that answers becomes an `inform`; any
+other is answered by its own action, and then the form asks again.
 """
 
 import copy
@@ -20,9 +21,12 @@ AGAIN = f"/{ANSWER}"
 ALWAYS = frozenset({"report_danger", "request_human", "cancel", "repeat", "affirm", "deny", ANSWER})
 ANSWERING = frozenset({ANSWER, "affirm", "deny", "repeat"})
 # What free text is often taken for: a name or a description is no question of its own.
-VAGUE = frozenset({"nlu_fallback", "out_of_scope", "chitchat", "greet", "thank", "praise", "suggest", "goodbye"})
+VAGUE = frozenset({"nlu_fallback", "out_of_scope"})
 SHORT = 24  # characters: a longer message with an address in it may well be about something else
-SURE = 0.6
+MOSTLY = 0.5  # of a message: where an entity takes up less, the rest is what the message is about
+SURE, CERTAIN = 0.6, 0.9
+DROP = "cancel"
+_PERSON = re.compile("人工|转接|转人|转给|客服|真人|坐席|座席|接线|[找来换]个?(活|大活)?人|工作人员|专人|经理|值班")
 Parsed = Dict[Text, Any]
 
 
@@ -34,11 +38,20 @@ def state(tracker: Any) -> Optional[Parsed]:
 
 def claimed(parsed: Parsed, form: Optional[Parsed]) -> Parsed:
     """Return what was understood, as an `inform` if the message answers the open form."""
-    if form is None or not _answers(parsed, form):
+    if form is None or not (_drops(parsed, form) or _answers(parsed, form)):
         return parsed
+    return _as(parsed, DROP if _drops(parsed, form) else ANSWER)
+
+
+def _as(parsed: Parsed, intent: Text) -> Parsed:
     answer = copy.deepcopy(parsed)
-    answer[INTENT][INTENT_NAME_KEY] = ANSWER
+    answer[INTENT] = {**parsed[INTENT], INTENT_NAME_KEY: intent}
     return answer
+
+
+def _drops(parsed: Parsed, form: Parsed) -> bool:
+    """Tell whether the message gives the form up in its own words (不投诉了, 来电了不用报了)."""
+    return bool(form.get("drop")) and re.search(form["drop"], str(parsed.get("text") or "").strip()) is not None
 
 
 def _answers(parsed: Parsed, form: Parsed) -> bool:
@@ -47,16 +60,29 @@ def _answers(parsed: Parsed, form: Parsed) -> bool:
     name, sure = str(intent.get(INTENT_NAME_KEY)), float(intent.get(PREDICTED_CONFIDENCE_KEY) or 0.0)
     if form.get("pattern") and re.fullmatch(form["pattern"], text):
         return name != "report_danger"
-    if name in ALWAYS:
+    worded = len(text) <= SHORT and any(re.search(word, text) for word in form.get("words", ()))
+    if name in ALWAYS and not _misread(name, text, worded):
         return False
-    if name in form.get("intents", ()):
+    if name in form.get("intents", ()) and not worded and form.get("asks") and re.search(form["asks"], text):
+        return False
+    if name in form.get("intents", ()) or worded or _misread(name, text, worded):
         return True
-    if any(re.search(word, text) for word in form.get("words", ())) and len(text) <= SHORT:
+    wanted = [one for one in parsed.get(ENTITIES, ()) if one.get(ENTITY_ATTRIBUTE_TYPE) in form.get("entities", ())]
+    if wanted and (name in VAGUE or sure < SURE or _share(wanted, text) >= MOSTLY):
         return True
-    found = {entity.get(ENTITY_ATTRIBUTE_TYPE) for entity in parsed.get(ENTITIES, ())}
-    if found & set(form.get("entities", ())) and (len(text) <= SHORT or name in VAGUE or sure < SURE):
-        return True
-    return bool(form.get("free")) and (name in VAGUE or sure < SURE)
+    doubtful = sure < SURE and bool(form.get("doubtful"))
+    return doubtful or (bool(form.get("free")) and (name in VAGUE or sure < SURE))
+
+
+def _misread(name: Text, text: Text, worded: bool) -> bool:
+    """Tell whether an answer sounds like the wish for a person (八个人, 打电话就行) or to stop (不做了，租约到了)."""
+    return (name == "request_human" and not _PERSON.search(text)) or (name == "cancel" and worded)
+
+
+def _share(entities: Any, text: Text) -> float:
+    """Return how much of the text the longest of the entities takes up."""
+    lengths = [int(one.get("end") or 0) - int(one.get("start") or 0) for one in entities]
+    return max(lengths) / max(1, len(text))
 
 
 def asks_again(said: Text, before: Optional[Parsed], after: Optional[Parsed], more: bool) -> bool:

@@ -16,12 +16,17 @@ from bot.components.machines import DOUBLE
 SLOT = "second_wish"
 ANSWER = "inform"
 LAST = "request_human"
+# 又买了辆电车，再帮我装个桩: what is said on the way to a wish is no wish of its own.
+ASIDE = frozenset({"out_of_scope", "chitchat", "ask_capabilities", "bot_challenge", "nlu_fallback", "inform", "repeat"})
+# Who complains praises nobody in the same breath: the gate took the politeness for it.
+LOUDER = {"praise": "complain", "thank": "complain"}
 Parsed = Dict[Text, Any]
 
 
 def split(parsed: Parsed) -> List[Parsed]:
     """Return what was understood once for each wish, entities and text alike; the wish for a person comes last."""
     names = str((parsed.get(INTENT) or {}).get(INTENT_NAME_KEY) or "").split(DOUBLE)
+    names = [name for name in names if name not in ASIDE and LOUDER.get(name) not in names] or names[:1]
     # A person takes the conversation over: what can be answered before is answered before.
     names.sort(key=lambda name: name == LAST)
     if len(names) == 1:
@@ -35,9 +40,10 @@ def split(parsed: Parsed) -> List[Parsed]:
 
 
 def is_question(messages: List[Dict[Text, Any]]) -> bool:
-    """Return whether a turn ended in a choice that the customer has to make."""
-    buttons = messages[-1].get("buttons") or [] if messages else []
-    return any(str(button.get("payload", "")).startswith(f"/{ANSWER}") for button in buttons)
+    """Return whether a turn ended in a choice that the customer has to make (which account? which order?)."""
+    last = messages[-1] if messages else {}
+    choices = [button for button in last.get("buttons") or [] if "{" in str(button.get("payload", ""))]
+    return len(choices) > 1 and str(last.get("text") or "").rstrip().endswith(("？", "?"))
 
 
 def waiting(tracker: Any) -> Optional[Parsed]:

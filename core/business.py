@@ -42,7 +42,8 @@ class Field(_Strict):
     """One thing that a form needs.
 
     `default` tells where it is taken from without asking: the customer's telephone on file, the account's address, or
-    the message that opened the form. `when` asks it only if other fields have one of these values.
+    the message that opened the form. `when` asks it only if other fields have one of these values. `pattern` is
+    what a text must hold (a tax number).
     """
 
     name: Key
@@ -54,6 +55,7 @@ class Field(_Strict):
     default: Literal["customer", "account", "message"] | None = None
     when: Mapping[str, tuple[str, ...]] = {}
     unit: str | None = None
+    pattern: str | None = None
     min: float | None = None
     max: float | None = None
     hint: str | None = None
@@ -62,9 +64,8 @@ class Field(_Strict):
     def _choice_has_options(self) -> Self:
         if (self.kind == "choice") != bool(self.options):
             raise ValueError("options belong to a choice, and a choice needs them")
-        for option in self.options:
-            for word in option.words:
-                re.compile(word)
+        for expression in (self.pattern or "", *(word for option in self.options for word in option.words)):
+            re.compile(expression)
         return self
 
 

@@ -13,18 +13,22 @@ from datetime import date
 from typing import Any
 
 from core.business import Business, Field
-from core.form_fields import CHINESE_DIGITS, MAX_TEXT, NAME_END, TELLING, Said, Unreadable, read, tells
+from core.form_fields import CHINESE_DIGITS, MAX_TEXT, NAME_END, TELLING, Said, Unreadable, asks, read, tells
 from core.text import clean, folded
 
 # What is asked besides the fields: which business, whether to begin, which account, whether all is right, a code, what
 # to change.
 WHICH, OFFER, ACCOUNT, CONFIRM, CODE, CHANGE = "_which", "_offer", "_account", "_confirm", "_code", "_change"
 SKIPPED = ""
+TELLING_LENGTH = 6  # characters: a shorter message adds nothing to a description
 _NOT_THIS = re.compile(
     r"(?:不是|不要|别写|莫写)(?P<old>[^，,。;；!！]{1,20})[，,。;； ]*"
     r"(?:而?是|应该是|改成|要改成|换成)(?P<new>[^，,。;；!！]{1,20})"
 )
-_CHANGING = ("错", "改", "不对", "应该是", "换成", "更正", "写成")
+_THIS_NOT = re.compile(
+    r"(?:应该)?是(?P<new>[^，,。;；!！]{1,20})[，,。;； ]*(?:可)?(?:不是|莫是|并不是)(?P<old>[^，,。;；!！]{1,20})"
+)
+_CHANGING = re.compile("岔|混|记差|少报|多报|报少|报多|错|改|不对|应该是|换成|换一个|换个|更正|写成")
 
 
 @dataclass(frozen=True)
@@ -89,21 +93,50 @@ def take(business: Business, state: FormState, said: Said, *, today: date, openi
     return state
 
 
-def correct(business: Business, state: FormState, said: Said, *, today: date) -> tuple[FormState, list[str]]:
-    """Return the state corrected by the message (不是三楼是四楼, 电话错了是139…), and what was changed."""
+def correct(
+    business: Business, state: FormState, said: Said, *, today: date, complete: bool = False
+) -> tuple[FormState, list[str]]:
+    """Return the state corrected by the message (不是三楼是四楼, 电话错了是139…), and what was changed.
+
+    `complete`: nothing else is being asked, so that a telephone number can only mean the one telephone of the form, and
+    another answer to a choice another choice.
+    """
     swapped = _swap(state, said)
     if swapped is not None:
         return swapped
-    if not any(word in said.text for word in _CHANGING):
-        return state, []
+    contrast = _NOT_THIS.search(said.text) or _THIS_NOT.search(said.text)
+    changing = contrast is not None or bool(_CHANGING.search(said.text))
+    fields = wanted(business, state)
+    phones = [one.name for one in fields if one.kind == "phone"] if complete else []
     changed: list[str] = []
-    for one in wanted(business, state):
-        if one.name not in state.values:
+    for one in fields:
+        told = changing or phones == [one.name] or (complete and one.kind in _PLAIN and tells(one, said))
+        if one.name not in state.values or not told:
             continue
         value = _corrected(one, said, today=today)
         if value is not None and value != state.values[one.name]:
             state, changed = state.with_value(one.name, value), [*changed, one.name]
     return state, changed
+
+
+def sharper(business: Business, state: FormState, said: Said, *, today: date) -> FormState | None:
+    """Return the state with a fuller address of the same place (荷叶塘村 → 柳河乡荷叶塘村3组), None without one."""
+    for one in wanted(business, state):
+        known = state.values.get(one.name, "")
+        if one.kind == "address" and known and tells(one, said):
+            fuller = read(one, said, today=today)
+            if len(fuller) > len(known) and any(known[place : place + 3] in fuller for place in range(len(known) - 2)):
+                return state.with_value(one.name, fuller)
+    return None
+
+
+def added(business: Business, state: FormState, said: Said) -> FormState | None:
+    """Return the state with a sentence more in the description; None if the message is none (嗯, a question)."""
+    text = clean(said.text)
+    told = next((one for one in wanted(business, state) if one.default == "message"), None)
+    if told is None or len(folded(text)) < TELLING_LENGTH or asks(text) or text in state.values.get(told.name, ""):
+        return None
+    return state.with_value(told.name, "；".join(filter(None, (state.values.get(told.name), text)))[:MAX_TEXT])
 
 
 def named_field(business: Business, state: FormState, text: str) -> Field | None:
@@ -127,8 +160,11 @@ _SHORT_LABELS = {
 }  # fmt: skip
 
 
+_PLAIN = frozenset({"choice", "number", "capacity", "date"})  # what of a complete form is told again is told anew
+
+
 def _swap(state: FormState, said: Said) -> tuple[FormState, list[str]] | None:
-    found = _NOT_THIS.search(said.text)
+    found = _NOT_THIS.search(said.text) or _THIS_NOT.search(said.text)
     if found is None:
         return None
     old, new = clean(found["old"]), NAME_END.sub("", clean(found["new"]))
@@ -149,13 +185,14 @@ def _digit_form(text: str) -> str | None:
 
 def _corrected(one: Field, said: Said, *, today: date) -> str | None:
     """Return the new value of a field that was answered, if the message holds one."""
-    if one.kind not in TELLING and one.kind != "name":
+    worded = one.kind in ("name", "text")
+    if not worded and one.kind not in TELLING:
         return None
-    if one.kind == "name" and folded(one.label) not in folded(said.text) and "名字" not in said.text:
+    if worded and folded(one.label)[-2:] not in folded(said.text) and not (one.kind == "name" and "名字" in said.text):
         return None
     if one.kind in TELLING and not tells(one, said):
         return None
-    text = re.split(r"应该是|改成|换成|是", said.text)[-1] if one.kind == "name" else said.text
+    text = re.split(r"应该是|改成|换成|写成|是", said.text)[-1] if worded else said.text
     try:
         return read(one, replace(said, text=text), today=today)
     except Unreadable:

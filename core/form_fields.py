@@ -6,23 +6,51 @@ The understanding (entities) comes first; what it missed is looked for in the te
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from core.business import Field
+from core.numerals import in_figures
 from core.text import clean, folded
 
 MAX_TEXT, MAX_NAME = 500, 40
 _PHONE = re.compile(r"1[3-9]\d{9}|0\d{2,3}-?\d{7,8}|400-?\d{3}-?\d{4}")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _CAPACITY = re.compile(r"(\d+(?:\.\d+)?)(kva|kw|千伏安|千瓦|个千瓦)", re.IGNORECASE)
+# 现在20千瓦，要加到50: the one that is wanted, whatever was said of the present one.
+_WANTED = re.compile(
+    r"(?:[加增扩升换改]|变)[大容量]{0,2}[到成为至](?:个|一个)?(\d+(?:\.\d+)?)\s*(kva|kw|千伏安|个?千瓦)?", re.IGNORECASE
+)
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+# 单位名称是…, 抬头：…, 税号…: what comes before the answer itself.
+_TEXT_INTRO = re.compile(
+    r"^(?:(?:发票)?抬头|(?:单位|公司|店铺)?(?:名称|全称|名字)|税号|邮箱)(?:[是为叫写]|[:：])*[ ，,]*(?=.{2})"
+)
+_PLACE = re.compile(r"[区县市镇乡村路街道巷弄苑园里城湾院坊栋幢座号楼层室组屯庄厂店校库期塘坪岗桥口旁边\d]")
+# What goes on behind a place that was recognised: 一期底商6号, 地下车库B1-078.
+_FURTHER = re.compile(r"^[^，,。;；!！?？\s]{1,20}")
+_DOOR = re.compile(r"[\dA-Za-z号栋幢座层楼室期]|底商|车库|门面|单元|地下|路口|对面|旁边|隔壁")
+_NO_PLACE = re.compile(r"停电|没电|冇得电|跳闸|报修|坏|电表|的电|电压|一直|就是|用电|电话|手机|[我你他]|要|想|了")
+_PEOPLE = re.compile(r"([\d一二三四五六七八九两]{1,2})(?:口|个)人")
+# A question of the customer's own, and a mere yes, are no name, no address and no date.
+_QUESTION = re.compile(
+    r"[?？]|怎么|咋|么样|多少|几多|多久|(?<!好)几天|为什么|为么|是不是|能不能|可不可以|还是要|找谁|([收要用行还])不\1|[吗啵]$"
+)
 # 我叫王建国, 户主是王建国, 改成王建国: the name is what remains.
 _NAME_INTRO = re.compile(
-    r"^(?:我的?名字(?:是|叫)?|我叫|姓名(?:是)?|名字(?:是|叫)?|户主(?:是|叫)?|他?她?叫|就?写|改成|换成|是)[:： ]*"
+    r"^(?:(?:新|原)?(?:户主|业主|房主|产权人|联系人)(?:的名字)?(?:是|叫|为)|我的?名字(?:是|叫)?|我叫|"
+    r".{1,4}(?:名叫|叫)(?=..)|姓名(?:是)?|名字(?:是|叫)?|户主(?:是|叫)?|他?她?叫|就?写|改成|换成|是)[:： ]*"
 )
 NAME_END = re.compile(r"[。.!！~，, 吧啊呀的哈]+$")
+# A sentence about the talk itself is no address: 会不会让他晓得, 我留一个 027-87654321.
+_NO_ADDRESS = re.compile(r"会不会|要不要|(?:让|把)(?:他|别人|人家)|什么|留一?个|\d{7}|不晓得|不知道|不清楚")
+# What a day is told with, where the understanding found none.
+_DAY = re.compile(
+    r"[\d天日号周月晚早午夜昨今前刚年点时节回春夏秋冬]|星期|礼拜|随便|都行|都可以|马上|尽快|越快|立即|现在|下个|记得|不清楚|晓得|不知道|忘"
+)
 _YES = re.compile(r"^(?:是的?|对的?|有的?|要的?|嗯+|好的?|可以|同意|没错|需要|愿意)[。!！啊呀吧]*$")
 _NO = re.compile(r"^(?:不是|不|没有|没得|冇得|不要|不用|否|不需要|算了|不同意)[。!！啊呀吧了]*$")
 # Which entity of the understanding fills which kind of field.
@@ -31,9 +59,11 @@ ENTITY_OF = {
     "date": "date",
 }  # fmt: skip
 # Kinds that are recognised anywhere in a message, so that nobody is asked what was said already.
-TELLING = frozenset(ENTITY_OF) | {"choice"}
+TELLING = frozenset(ENTITY_OF) | {"choice", "number"}
 
 
+# 退给我，我不要抵: what is not wanted is no answer.
+_DENIED = re.compile(r"(?:不是|不要|不想|莫|别|不用|冇)[^，,。;；!！]{1,12}")
 CHINESE_DIGITS = str.maketrans("零一二三四五六七八九两", "01234567892")
 
 
@@ -70,11 +100,18 @@ def read(one: Field, said: Said, *, today: date) -> str:
     return _READERS.get(one.kind, _text)(one, said, today)
 
 
+def asks(text: str) -> bool:
+    """Tell whether a text is a question of the customer's own, no answer."""
+    return bool(_QUESTION.search(text))
+
+
 def tells(one: Field, said: Said) -> bool:
     """Tell whether the message holds something of this kind."""
     if one.kind == "choice":
         return any(_fits(option.words, said.text) for option in one.options)
     if one.kind == "phone" and _PHONE.search(said.text):
+        return True
+    if one.kind == "number" and one.unit == "人" and _PEOPLE.search(said.text):
         return True
     return bool(said.entities.get(ENTITY_OF.get(one.kind, "")))
 
@@ -89,9 +126,10 @@ def _choice(one: Field, said: Said) -> str:
     values = [option.value for option in one.options]
     if said.choice in values:
         return str(said.choice)
-    text = folded(said.text)
+    spoken = _DENIED.sub("", said.text) or said.text
+    text = folded(spoken)
     for option in one.options:
-        if folded(option.label) == text or _fits(option.words, said.text):
+        if folded(option.label) == text or _fits(option.words, spoken):
             return option.value
     for option in one.options:
         if folded(option.label) in text or (len(text) > 1 and text in folded(option.label)):
@@ -115,20 +153,30 @@ def _yes_no(said: Said) -> str:
     raise Unreadable("no_match")
 
 
-def _text(_one: Field, said: Said, _today: date) -> str:
+def _text(one: Field, said: Said, _today: date) -> str:
     text = clean(said.text)
     if not text or text.startswith("/"):
         raise Unreadable("empty")
     if len(text) > MAX_TEXT:
         raise Unreadable("too_long")
-    return text
+    if one.pattern is not None:
+        held = re.search(one.pattern, unicodedata.normalize("NFKC", text), re.IGNORECASE)
+        if held is None:
+            raise Unreadable("no_match")
+        return held[0]
+    if one.default == "message":
+        return text
+    if _QUESTION.search(text) or _YES.match(text):
+        raise Unreadable("no_match")
+    email = _EMAIL.search(text)
+    return email[0] if email else _TEXT_INTRO.sub("", text)
 
 
 def _name(_one: Field, said: Said, _today: date) -> str:
     text = NAME_END.sub("", _NAME_INTRO.sub("", clean(said.text)))
     if not text or text.startswith("/"):
         raise Unreadable("empty")
-    if len(text) > MAX_NAME or _NUMBER.fullmatch(text) or re.search(r"[?？]", text):
+    if len(text) > MAX_NAME or _NUMBER.fullmatch(text) or _QUESTION.search(text) or re.search(r"[，,。;；!！]", text):
         raise Unreadable("no_match")
     return text
 
@@ -143,16 +191,31 @@ def _phone(_one: Field, said: Said, _today: date) -> str:
 
 def _address(_one: Field, said: Said, _today: date) -> str:
     found = said.entities.get("address", ())
-    text = max(found, key=len) if found else clean(said.text)
+    text = _whole(max(found, key=len), clean(said.text)) if found else clean(said.text)
     # An address is at least a compound with a building: 那边 is none.
-    if len(folded(text)) < 4 or text.startswith("/") or (not found and re.search(r"[?？]|多少|怎么", text)):
+    if (
+        len(folded(text)) < 4
+        or text.startswith("/")
+        or (not found and (_QUESTION.search(text) or _NO_ADDRESS.search(text) or not _PLACE.search(text)))
+    ):
         raise Unreadable("no_match")
     return text[:MAX_TEXT]
 
 
+def _whole(place: str, text: str) -> str:
+    """Return a recognised place with what follows it in the text, as far as that still says where."""
+    after = text.partition(place)[2]
+    rest = _FURTHER.match(after)
+    goes_on = rest is not None and _DOOR.search(rest[0]) and not _NO_PLACE.search(rest[0])
+    return place + rest[0] if rest is not None and goes_on else place
+
+
 def _number(one: Field, said: Said, _today: date) -> str:
     values = said.entities.get(ENTITY_OF.get(one.kind, ""), ())
-    found = _NUMBER.search(values[0] if values else said.text.translate(CHINESE_DIGITS))
+    people = _PEOPLE.search(said.text) if one.unit == "人" else None
+    text = people[1] if people else said.text
+    # One Chinese digit alone is left by `in_figures`.
+    found = _NUMBER.search(values[0] if values else in_figures(text).translate(CHINESE_DIGITS))
     if found is None:
         raise Unreadable("no_match")
     value = Decimal(found[0])
@@ -165,17 +228,23 @@ def _number(one: Field, said: Said, _today: date) -> str:
 
 def _capacity(one: Field, said: Said, today: date) -> str:
     values = [*said.entities.get("capacity", ()), said.text]
-    for value in values:
-        found = _CAPACITY.search(value)
+    wanted = _WANTED.search(said.text)
+    for found in (wanted, *(_CAPACITY.search(value) for value in values)):
         if found:
-            return found[1] + ("kVA" if found[2].lower() in ("kva", "千伏安") else "kW")
+            unit = (found[2] or one.unit or "kW").lower()
+            return found[1] + ("kVA" if unit in ("kva", "千伏安") else "kW")
     return _number(one, said, today) + (one.unit or "kW")
 
 
 def _date(one: Field, said: Said, today: date) -> str:
     values = sorted(said.entities.get("date", ()))
+    if values and date.fromisoformat(values[0]) < today:
+        raise Unreadable("past")
     if not values:
-        return _text(one, said, today)  # 下周一上午 is kept in the customer's own words
+        text = _text(one, said, today)  # 下周一上午 is kept in the customer's own words
+        if not _DAY.search(text):
+            raise Unreadable("no_match")
+        return text
     return values[0]
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.account import Account
+from core.bill import Bill
 from core.payment import NoPayment, Payment, payments_between
 
 # Two payments of one amount within these days look like one that was made twice.
@@ -32,21 +34,34 @@ class PaymentCheck:
     refunded: tuple[Payment, ...]
 
     @property
+    def troubled(self) -> bool:
+        """Whether a payment failed, was doubled or was paid back."""
+        return bool(self.doubled or self.failed or self.refunded)
+
+    @property
     def empty(self) -> bool:
         """Whether there was no payment at all."""
         return not (self.arrived or self.failed or self.refunded)
 
 
 def check_payments(
-    session: Session, *, account: Account, first: date, last: date, amount: Decimal | None = None
-) -> PaymentCheck:
-    """Return what the payments from `first` to `last` (days in Shanghai) show, of one amount only if it is given."""
+    session: Session, *, account: Account, first: date, last: date, amount: Decimal | None = None,
+    months: tuple[date, date] | None = None,
+) -> PaymentCheck:  # fmt: skip
+    """Return what the payments from `first` to `last` (days in Shanghai) show.
+
+    With `amount` those of that amount only, with `months` (first and last) those for the bills of these months only.
+    """
     try:
         payments = payments_between(session, account=account, first=first, last=last)
     except NoPayment:
         payments = []
     if amount is not None:
         payments = [one for one in payments if one.amount == amount]
+    if months is not None:
+        bills = select(Bill.id).where(Bill.account_id == account.id, Bill.month.between(*months))
+        billed = set(session.scalars(bills))
+        payments = [one for one in payments if one.bill_id in billed]
     arrived = [one for one in payments if one.status == "succeeded"]
     failed = [one for one in payments if one.status == "failed"]
     return PaymentCheck(

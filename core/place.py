@@ -30,6 +30,11 @@ _AREA_END = re.compile(r"(?:新区|区|县|市)$")
 # What people leave off or put behind the name of a compound.
 _GENERIC_END = re.compile(r"(?:小区|花园|家园|新村|新苑|社区|村)$")
 _SHORTEST = 2
+# A district of which the network knows nothing (江夏区…), at the beginning or behind what may stand before one.
+_FOREIGN = re.compile(r"(?:^|[市省州汉在住到是，,。 ])([一-龥]{1,2}[^小社园校厂景片城郊地山院矿林们个每][区县])(?![域内里])")
+# 汉阳大道 names a road, not the district.
+_NO_DISTRICT = r"(?!大?道|路|街|站|桥|门|里|村)"
+_CAREFUL = ("remote", "rural", "city")  # area classes, the longest promise first
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,11 @@ class _Said:
 
 
 def locate(session: Session, *, account_no: str | None = None, address_text: str | None = None) -> Place | list[Place]:
-    """Return the place, or several to choose from (at least one; one if the words contradict each other).
+    """Return the place, or several to choose from.
 
     By account number first; an account that the network does not know is looked for by its address, if one is given.
-    A place that is not found keeps its text. Whether the asker may know of the account is for the caller to decide.
+    A district that is named binds: a name that only another district has is not found. A place that is not found keeps
+    its text, with the area class of its district if the network knows that. Whether the asker may know of the account is for the caller to decide.
     """
     if account_no is not None:
         point = session.scalar(select(SupplyPoint).where(SupplyPoint.account_no == account_no))
@@ -104,21 +110,37 @@ def _by_words(session: Session, text: str) -> Place | list[Place]:
     nodes = transformers(session)
     named, rest = _named(nodes, said.text)
     if not named:
-        return Place(area=text.strip(), district=_district(nodes, said.text), text=text)
+        return _unknown(nodes, said, text)
     in_district = [node for node in named if _stem(comparable(node.district)) in rest]
-    contradicted = not in_district and any(_stem(comparable(node.district)) in rest for node in nodes)
+    if not in_district and _elsewhere(nodes, rest):
+        return _unknown(nodes, said, text)
     fitting = _narrowed(in_district or named, rest)
     groups: dict[str, list[NetworkNode]] = {}
     for node in fitting:
         groups.setdefault(node.area, []).append(node)
     places = [_place(found, said, text) for found in groups.values()]
-    if len(places) == 1 and not contradicted:
-        return places[0]
-    return places[:MOST_CANDIDATES]
+    return places[0] if len(places) == 1 else places[:MOST_CANDIDATES]
+
+
+def _unknown(nodes: Sequence[NetworkNode], said: _Said, text: str) -> Place:
+    """Return a place that is not found: in a district of several area classes its town decides, else the longest."""
+    district = _district(nodes, said.text)
+    there = _narrowed([node for node in nodes if node.district == district], said.text)
+    classes = {node.area_class for node in there}
+    area_class = next((one for one in _CAREFUL if one in classes), None)
+    return Place(area=text.strip(), area_class=area_class, district=district, text=text)
+
+
+def _elsewhere(nodes: Sequence[NetworkNode], text: str) -> bool:
+    """Tell whether a district is named at all (none of those of the name that was found)."""
+    stems = {_stem(comparable(node.district)) for node in nodes}
+    return any(re.search(stem + _NO_DISTRICT, text) for stem in stems) or bool(_FOREIGN.search(text))
 
 
 def _district(nodes: Sequence[NetworkNode], text: str) -> str | None:
-    """Return the district that is named, if it is just one."""
+    """Return the district that is named, if it is just one that the network knows."""
+    if _FOREIGN.search(text) and not any(comparable(node.district) in text for node in nodes):
+        return None
     found = {node.district for node in nodes if _stem(comparable(node.district)) in text}
     return found.pop() if len(found) == 1 else None
 

@@ -101,6 +101,13 @@ def test_a_factory_hears_its_three_largest_lines_and_sees_all(desk: Desk) -> Non
     assert len(said.card["lines"]) == len(lines)
 
 
+def test_a_small_line_that_is_asked_for_comes_first(desk: Desk) -> None:
+    account, month = with_lines(desk, "sum(l.code = 'power_factor' and l.amount > 0) > 0 and count(*) >= 6")
+    (amount,) = (amount for label, _quantity, _price, amount in expected(desk, account, month) if label == "力调电费")
+    said = desk.ask(ASK, account, text="那个月力调罚了多少", entities=[period(month[:7])])
+    assert f"其中力调电费{amount:.2f}元；" in said.text
+
+
 def test_long_unit_prices_are_rounded_in_words_and_whole_on_the_card(desk: Desk) -> None:
     account, month = with_lines(desk, "user_class = 'commercial' and sum(l.code = 'period') = 4")
     said = desk.ask(ASK, account, entities=[period(month[:7])])

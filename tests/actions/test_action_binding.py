@@ -387,3 +387,17 @@ def test_a_telephone_without_an_account_can_be_confirmed_and_grants_nothing(code
             coded.services, question(coded, text=text, now=now), phone="13912345678"
         )  # fmt: skip
         assert (checked.result, checked.commands) == (result, ())
+
+
+def test_a_number_alone_of_somebody_unknown_is_bound(coded: Desk, mine: str) -> None:
+    talk = Talk(coded)
+    assert talk.say(INFORM, mine, account_no=mine).slots["form"]["asking"] == "code"
+
+
+@pytest.mark.parametrize("text", ["不绑了", "算了，不绑户号了", "还是莫绑了吧"])
+def test_binding_is_dropped_in_words(coded: Desk, mine: str, text: str) -> None:
+    talk = Talk(coded)
+    asked = talk.say(BIND, f"绑定{mine}", account_no=mine)
+    assert re.fullmatch(asked.slots["form"]["pattern"], text)
+    assert talk.say(INFORM, text).response == "utter_cancel"
+    assert talk.slots["form"] is None

@@ -181,3 +181,22 @@ def test_desk_of_another_customer_sees_none_of_it(chat: Chat, writing: Desk) -> 
     chat.press("确认提交", filled(chat))
     stranger = replace(chat, accounts=(), assurance=0, slots={})
     assert stranger.say("确认", "affirm").response == "utter_affirm_alone"
+
+
+def test_a_telephone_number_at_the_summary_is_taken_as_it_is(chat: Chat) -> None:
+    filled(chat)
+    assert "13800001111" in chat.say("13800001111", phone="13800001111").text
+
+
+def test_a_question_about_the_fee_in_a_form_is_answered(chat: Chat) -> None:
+    asked = chat.say("我要校表", "apply_meter_check")
+    said = chat.say("要钱不")
+    fee = chat.desk.services.businesses.get("meter_check").fee
+    assert f"费用：{fee}" in said.text
+    assert said.buttons == asked.buttons
+
+
+def test_a_sentence_at_the_summary_goes_into_the_description(chat: Chat) -> None:
+    chat.say("这个礼拜停电停了三回", "complain")
+    said = chat.say("每回都是晚饭点停 都没通知过")
+    assert "情况：这个礼拜停电停了三回；每回都是晚饭点停 都没通知过" in said.text

@@ -265,3 +265,29 @@ def test_property_equipment_is_the_property_managers_first(grid: Grid) -> None:
     assert "先打物业电话" in said.text
     assert grid.press(said, "找过物业了，报修", assurance=0).response == "utter_form_ask"
     assert grid.press(said, "我先找物业", assurance=0).response == "utter_outage_said"
+
+
+def test_a_building_told_afterwards_goes_with_its_compound(grid: Grid) -> None:
+    said = grid.say(REPORT, assurance=0, text="天河苑停电了", entities=address("火星路9号天河苑"))
+    scope = grid.say(INFORM, assurance=0, after=said, text="好像是12栋")
+    assert "是只有您家没电，还是邻居也没电" in scope.text
+    phone = grid.say(INFORM, assurance=0, after=scope, text="2单元 隔壁也冇得", entities=address("2单元"))
+    entities = [{"entity": "phone", "value": "13900001111"}]
+    confirm = grid.say(INFORM, assurance=0, after=phone, text="13900001111", entities=entities)
+    assert "故障地址：火星路9号天河苑12栋2单元" in confirm.text
+    assert "停电范围：整栋楼" in confirm.text
+
+
+def test_switch_and_telephone_told_at_once_are_not_asked_for(grid: Grid) -> None:
+    text = "我报修火星路9号天河苑2栋没电只有我家空开没跳表也亮电话13900001111"
+    entities = [*address("火星路9号天河苑2栋"), {"entity": "outage_scope", "value": "household"}]
+    confirm = grid.say(REPORT, assurance=0, text=text, entities=entities)
+    assert confirm.response == "utter_form_confirm"
+    assert "检查情况：电表和开关看着正常" in confirm.text
+    assert "13900001111" in confirm.text
+
+
+def test_a_name_that_was_cut_short_is_found_in_the_whole_answer(grid: Grid) -> None:
+    asked = grid.say(REPORT, assurance=0, text="停电了")
+    said = grid.say(INFORM, assurance=0, after=asked, text="洪山区狮子山下 那边", entities=address("洪山区狮子山"))
+    assert "洪山区狮子山下现在没有已知的停电" in said.text

@@ -171,3 +171,19 @@ def test_a_period_of_failed_payments_alone_is_not_told_as_paid(desk: Desk, tmp_p
     assert said.response == "utter_payments_failed"
     assert "没有缴费成功的记录" in said.text
     assert said.card["total"] == "0.00"
+
+
+def test_payments_that_failed_or_went_back_are_named(desk: Desk, tmp_path: Path) -> None:
+    account = desk.account(PLAIN)
+    new = (
+        "insert into payments (reference, account_id, bill_id, paid_at, amount, channel, status) values"
+        " (?, (select id from accounts where account_no = ?), null, ?, ?, 'bank', ?)"
+    )
+    other = desk.changed(
+        tmp_path,
+        (new, "F1", account, "2026-11-10 02:00:00.000000", 95.5, "failed"),
+        (new, "R1", account, "2026-11-11 02:00:00.000000", 60, "refunded"),
+        (new, "S1", account, "2026-11-12 02:00:00.000000", 95.5, "succeeded"),
+    )
+    said = other.ask(PAYMENT, account)
+    assert "11月10日有一笔95.50元没有成功。11月11日有一笔60.00元已经退回。" in said.text

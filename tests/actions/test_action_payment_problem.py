@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from actions_desk import Desk, Said
+from actions_desk import Desk, Said, period
 from sqlalchemy import select
 
 from core.work_order import WorkOrder
@@ -232,3 +232,36 @@ def test_too_little_money_is_said_to_be_too_little(desk: Desk) -> None:
 )
 def test_the_way_that_was_asked_for_is_explained(desk: Desk, text: str, fact: str) -> None:
     assert fact in desk.ask(PAY, text=text, assurance=0).text
+
+
+def late_and_returned(desk: Desk, directory: Path, account: str) -> tuple[Desk, str]:
+    """Return a desk at which the bill of July was paid twice in September and one of the two was paid back."""
+    bill = "(select b.id from bills b join accounts a on a.id = b.account_id where account_no = ? and month = ?)"
+    rows = [
+        payment(account, "2026-09-09 02:10", 61.2, channel="bank"),
+        payment(account, "2026-09-09 02:13", 61.2, channel="bank", status="refunded"),
+    ]
+    named = [
+        ("update payments set bill_id = " + bill + " where reference like 'T2026-09-09 02:1%'", account, "2026-07-01")
+    ]
+    gone = ("delete from payments where account_id = (select id from accounts where account_no = ?)", account)
+    return desk.changed(directory, gone, *rows, *named), account
+
+
+def test_a_bill_paid_twice_months_later_is_found_by_the_month_that_is_named(writing: Desk, tmp_path: Path) -> None:
+    desk, account = late_and_returned(writing, tmp_path, writing.account(OWN))
+    said = desk.ask(ASK, account, text="7月份的电费银行扣了两次", entities=[period("2026-07")])
+    assert said.text.startswith("9月9日的61.20元（银行）已经退回，钱按原路回到付款的卡或钱包。")
+    assert "form" not in said.slots  # the money is back: nothing is left to be looked into
+
+
+def test_a_month_without_doubled_payments_is_named_in_the_answer(writing: Desk) -> None:
+    said = writing.ask(ASK, writing.account(OWN), text="7月份扣了两次", entities=[period("2026-07")])
+    assert said.text.startswith("2026年7月没有查到重复的两笔。")
+
+
+@pytest.mark.parametrize("text", ["退了没", "退回来了没有", "钱退了冇"])
+def test_whether_the_money_came_back_drops_nothing(writing: Desk, tmp_path: Path, text: str) -> None:
+    desk, account = late_and_returned(writing, tmp_path, writing.account(OWN))
+    said = desk.ask("action_cancel", account, text=text)
+    assert said.text.startswith("9月9日的61.20元（银行）已经退回")

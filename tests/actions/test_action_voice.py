@@ -173,3 +173,15 @@ def test_a_suggestion_is_thanked_for_and_filed(writing: Desk) -> None:
     assert said.text.startswith("谢谢您的建议")
     order = order_of(writing, answer(writing, said, "/affirm", number, name="action_affirm"))
     assert order.category == "意见→客户建议"
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("呵呵你们供电局真好一个礼拜停三回电", "complaint"),
+        ("师傅讲修好了其实还是没来电", "complaint"),
+        ("上回没修好这回王师傅一来就好了谢谢他", "praise"),
+    ],
+)
+def test_nobody_is_thanked_for_a_grievance(desk: Desk, text: str, row: str) -> None:
+    assert say(desk, "praise", text).slots["form"]["business"] == row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from actions_desk import NOW, Desk
 
+from actions.order_cancel import ActionCancelWorkOrder
 from core import promise
+from core.form import FormState
 from core.notice import Notice
 from core.promise import Subject
 from core.work_order import Filing, WorkOrder, file_order, progress, urge
@@ -221,6 +224,87 @@ def test_of_several_the_chosen_one_is_withdrawn_after_a_yes(writing: Desk) -> No
     confirm = writing.ask("action_inform", text="过户那个", after=which)
     writing.ask("action_affirm", text="对", after=confirm)
     assert (state(writing, repair)[0], state(writing, transfer)[0]) == ("accepted", "cancelled")
+
+
+@pytest.mark.parametrize("text", ["中，撤了吧", "唉，还是撤了吧", "行", "不用来了", "要得，麻烦了", "作废算了"])
+def test_a_yes_in_other_words_withdraws(writing: Desk, text: str) -> None:
+    number = file(writing, REPAIR)
+    asked = writing.ask(CANCEL, text="单子撤了")
+    assert re.fullmatch(asked.slots["form"]["pattern"], text)
+    done = writing.ask("action_inform", text=text, after=asked)
+    assert (done.response, state(writing, number)[0]) == ("utter_order_cancelled", "cancelled")
+    assert done.slots["form"] is None
+
+
+@pytest.mark.parametrize("text", ["老婆说莫撤，不撤了", "先留着吧", "还是要修", "算了", "别取消"])
+def test_a_no_in_other_words_keeps_it(writing: Desk, text: str) -> None:
+    number = file(writing, REPAIR)
+    asked = writing.ask(CANCEL, text="单子撤了")
+    assert re.fullmatch(asked.slots["form"]["pattern"], text)
+    kept = writing.ask("action_inform", text=text, after=asked)
+    assert (kept.response, kept.slots["form"], state(writing, number)[0]) == ("utter_order_kept", None, "accepted")
+
+
+@pytest.mark.parametrize("text", ["撤了还能再报吗", "撤不撤得掉？", "怎么取消工单", "撤了没"])
+def test_a_question_is_no_yes(writing: Desk, text: str) -> None:
+    number = file(writing, REPAIR)
+    asked = writing.ask(CANCEL, text="单子撤了")
+    again = writing.ask(CANCEL, text=text, after=asked)
+    assert (again.response, state(writing, number)[0]) == ("utter_order_cancel_confirm", "accepted")
+
+
+def test_a_yes_after_another_answer_is_asked_for_again(writing: Desk) -> None:
+    number = file(writing, REPAIR)
+    asked = writing.ask(CANCEL, text="单子撤了")
+    later = {**asked.slots, "asked": "action_query_bill"}
+    again = writing.ask("action_affirm", text="好的", slots=later)
+    assert (again.response, state(writing, number)[0]) == ("utter_order_cancel_confirm", "accepted")
+
+
+def test_a_press_in_the_list_is_no_yes(writing: Desk) -> None:
+    number = file(writing, REPAIR)
+    file(writing, TRANSFER)
+    which = writing.ask(CANCEL, text="有张单子不要了")
+    assert which.buttons[1][1] == f'/cancel_work_order{{"work_order_no": "{number}", "choice": "ask"}}'
+    asked = writing.ask(CANCEL, entities=named(number, "ask"), after=which)
+    assert (asked.response, state(writing, number)[0]) == ("utter_order_cancel_confirm", "accepted")
+
+
+def test_what_was_read_as_giving_up_asks_before_it_withdraws(writing: Desk) -> None:
+    number = file(writing, REPAIR)
+    file(writing, replace(TRANSFER, conversation_id="c9", customer_no="C1"))
+    asked = writing.ask(CANCEL, text="不搞了，把这个工单撤销", intent="cancel")
+    assert (asked.response, state(writing, number)[0]) == ("utter_order_cancel_confirm", "accepted")
+    assert number in asked.text
+
+
+def test_a_form_that_the_question_interrupts_is_offered_again(writing: Desk) -> None:
+    file(writing, REPAIR)
+    form = FormState.new("suggestion").dump()
+    open_form = {"kind": "business", "action": "action_form", **form}
+    asked = writing.ask(CANCEL, text="那张单子撤了", slots={"form": open_form})
+    done = writing.ask("action_inform", text="是的", after=asked)
+    assert (done.response, done.buttons[0][0]) == ("utter_order_cancelled", "接着办建议")
+
+
+def test_giving_the_question_up_withdraws_nothing_and_says_so(writing: Desk) -> None:
+    action = writing.action(CANCEL)
+    assert isinstance(action, ActionCancelWorkOrder)
+    assert "没有撤" in action.dropped().values["text"]
+
+
+@pytest.mark.parametrize("action", [URGE, CANCEL])
+def test_an_order_of_another_day_that_is_over_is_not_spoken_of(writing: Desk, action: str) -> None:
+    old = replace(REPAIR, conversation_id="c9", customer_no="C1", account_no="4201000000009")
+    file(writing, old, "dispatched", "taken", "working", "done", "closed")
+    assert writing.ask(action, "4201000000009", text="来电了").response.startswith("utter_no_order_to")
+
+
+def test_after_an_unknown_number_no_other_order_is_touched(writing: Desk) -> None:
+    number = file(writing, REPAIR)
+    unknown = writing.ask(QUERY, entities=named("20200101999999"))
+    said = writing.ask(URGE, text="催一催那个单子", after=unknown)
+    assert (said.response, state(writing, number)[2]) == ("utter_which_order_to_urge", 0)
 
 
 def test_an_order_in_work_stays_and_keeps_the_wish(writing: Desk) -> None:

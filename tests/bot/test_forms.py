@@ -9,6 +9,9 @@ ADDRESS = {
     "entities": ["address"], "words": [], "pattern": "",
 }  # fmt: skip
 CODE = {**ADDRESS, "asking": "_code", "free": False, "entities": [], "pattern": r"^\D{0,8}\d{4,8}\D{0,4}$"}
+CALL = {**ADDRESS, "asking": "how", "entities": [], "words": ["打电话"]}
+STORY = {**ADDRESS, "asking": "detail", "entities": [], "pattern": "(?![\\s\\S]*[?？])[\\s\\S]{6,}"}
+SUMMARY = {**ADDRESS, "asking": "_confirm", "free": False, "entities": [], "doubtful": True}
 CHOICE = {**ADDRESS, "asking": "scope", "entities": ["outage_scope"], "words": ["只有我家", "整栋楼"]}
 
 
@@ -16,7 +19,7 @@ def parsed(text, intent, confidence=0.95, *entities):
     return {
         "text": text,
         "intent": {"name": intent, "confidence": confidence},
-        "entities": [{"entity": name, "value": "x"} for name in entities],
+        "entities": [{"entity": name, "value": text, "start": 0, "end": min(6, len(text))} for name in entities],
     }
 
 
@@ -33,6 +36,9 @@ def read_as(form, *said):
         (ADDRESS, "古田里7栋", "find_service_hall", 0.9, ["address"]),
         (CODE, "验证码是385201", "query_bill", 0.4, []),
         (CHOICE, "整栋楼都黑的", "query_outage", 0.9, ["outage_scope"]),
+        (CALL, "打电话就行", "request_human", 0.45, []),
+        (STORY, "报了三个钟头才来人", "urge_work_order", 0.87, []),
+        (SUMMARY, "一个礼拜停三次 都没通知过", "subscribe_notice", 0.55, []),
     ],
 )
 def test_answers_become_data(form, text, intent, confidence, entities):
@@ -47,6 +53,8 @@ def test_answers_become_data(form, text, intent, confidence, entities):
         (ADDRESS, "转人工", "request_human", 0.99, []),
         (ADDRESS, "电线掉在地上冒火花", "report_danger", 0.9, ["address"]),
         (ADDRESS, "知音苑那边的营业厅周六上不上班，我想去办点别的事情问一下", "find_service_hall", 0.95, ["address"]),
+        (CALL, "给我打电话转人工", "request_human", 0.97, []),
+        (SUMMARY, "一档电价多少", "explain_tier", 0.95, []),
         (CODE, "验证码怎么还没到", "query_work_order", 0.4, []),
         (CODE, "阶梯电价怎么算", "explain_tier", 0.95, []),
     ],

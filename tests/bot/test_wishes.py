@@ -25,6 +25,9 @@ def names(intent: str) -> list[str]:
         ("query_bill+request_invoice", ["query_bill", "request_invoice"]),
         ("request_human+query_bill", ["query_bill", "request_human"]),
         ("nlu_fallback", ["nlu_fallback"]),
+        ("out_of_scope+ask_charging_pile", ["ask_charging_pile"]),
+        ("praise+complain", ["complain"]),
+        ("thank+query_bill", ["thank", "query_bill"]),
     ],
 )
 def test_each_wish_is_told_alone_and_a_person_last(intent: str, parts: list[str]) -> None:
@@ -41,10 +44,13 @@ class SilentAgent:
     """Reads every message as two wishes."""
 
     def __init__(self) -> None:
-        self.processor = self
+        self.processor = self.tracker_store = self
 
     def is_ready(self) -> bool:
         return True
+
+    async def retrieve(self, sender: str) -> None:
+        return None
 
     async def parse_message(self, message: Any) -> dict[str, Any]:
         return parsed("query_bill+request_invoice")

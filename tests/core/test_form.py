@@ -33,6 +33,8 @@ ROW = Business.model_validate(
             {"name": "kw", "kind": "capacity", "label": "容量", "ask": "多大？", "optional": True},
             {"name": "count", "kind": "number", "label": "人数", "ask": "几口人？", "min": 5, "max": 20, "unit": "人"},
             {"name": "words", "kind": "text", "label": "说明", "ask": "说说情况。", "default": "message"},
+            {"name": "day", "kind": "date", "label": "哪天", "ask": "哪天？", "optional": True},
+            {"name": "title", "kind": "text", "label": "抬头", "ask": "抬头写什么？", "optional": True},
         ],
     }
 )  # fmt: skip
@@ -57,7 +59,13 @@ def value(name: str, text: str, **entities: list[str]) -> str:
         ("phone", "027-85551234", "02785551234"),
         ("kw", "10个千瓦就够了", "10kW"),
         ("kw", "315kVA", "315kVA"),
+        ("kw", "现在20千瓦不够，要加到50", "50kW"),
+        ("kw", "原来315kVA，想增容到630千伏安", "630kVA"),
+        ("day", "礼拜四晚上", "礼拜四晚上"),
         ("count", "七口人", "7"),
+        ("title", "名称武汉市青山区老四川饭馆", "武汉市青山区老四川饭馆"),
+        ("title", "抬头是：湖北宏达机械有限公司", "湖北宏达机械有限公司"),
+        ("title", "发到 laosichuan@qq.com 吧", "laosichuan@qq.com"),
     ],
 )
 def test_answers_are_read_in_the_customers_own_words(name: str, text: str, expected: str) -> None:
@@ -73,6 +81,13 @@ def test_answers_are_read_in_the_customers_own_words(name: str, text: str, expec
         ("phone", "12345", "no_match"),
         ("address", "那边", "no_match"),
         ("address", "为什么要地址？", "no_match"),
+        ("address", "会不会让他晓得是我说的", "no_match"),
+        ("address", "那我还是留一个吧 027-87654321", "no_match"),
+        ("day", "电视机 冰箱", "no_match"),
+        ("address", "我妈80多了手机不会用能不能去营业厅办", "no_match"),
+        ("owner", "怎么申请", "no_match"),
+        ("title", "停了这三个月基本电费还收不收", "no_match"),
+        ("title", "是的", "no_match"),
         ("count", "三口人", "too_small"),
         ("count", "300", "too_big"),
         ("words", "字" * 501, "too_long"),
@@ -134,3 +149,15 @@ def test_field_is_named_by_its_label_or_by_what_it_is() -> None:
     state = FormState.new("transfer").with_value("reason", "sale")
     named = [form.named_field(ROW, state, text) for text in ("电话要改", "名字不对", "改地址", "随便")]
     assert [one.name if one else None for one in named] == ["phone", "owner", "address", None]
+
+
+def test_how_many_people_live_there_is_read_from_the_opening_words() -> None:
+    state = form.take(ROW, FormState.new("transfer"), Said("3栋的，我家七口人有没有优惠"), today=TODAY, opening=True)
+    assert state.values["count"] == "7"
+
+
+def test_a_telephone_number_changes_the_only_telephone_once_nothing_else_is_asked() -> None:
+    state = FormState("f1", "transfer", {"owner": "王建国", "phone": "13900001234"})
+    assert form.correct(ROW, state, Said("13811112222"), today=TODAY) == (state, [])
+    corrected, changed = form.correct(ROW, state, Said("13811112222"), today=TODAY, complete=True)
+    assert (changed, corrected.values["phone"]) == (["phone"], "13811112222")

@@ -78,10 +78,9 @@ def test_the_building_decides_between_two_transformers_of_a_compound(session: Se
     [
         ("望江村", ["楚溪县城关镇望江村", "楚溪县白泉镇望江村", "楚溪县柳河乡望江村"]),
         ("和平大道15号", ["武昌区和平大道", "青山区和平大道"]),
-        ("汉阳区听涛苑", ["江岸区听涛苑"]),
     ],
 )
-def test_what_may_be_several_places_or_contradicts_itself_is_left_to_the_customer(
+def test_what_may_be_several_places_is_left_to_the_customer(
     session: Session, text: str, areas: list[str]
 ) -> None:
     found = locate(session, address_text=text)
@@ -93,6 +92,30 @@ def test_a_place_that_is_not_in_the_network_keeps_its_text_and_its_district(sess
     place = one(session, "汉阳区火星路9号")
     assert (place.known, place.text, place.district) == (False, "汉阳区火星路9号", "汉阳区")
     assert one(session, "火星路9号").district is None
+
+
+@pytest.mark.parametrize(
+    ("text", "district", "area_class"),
+    [
+        ("江夏区纸坊街文化大道锦绣苑6栋", None, None),
+        ("武汉市蔡甸区听涛苑6栋", None, None),
+        ("汉阳区听涛苑", "汉阳区", "city"),
+        ("武昌知音苑3栋", "武昌区", "city"),
+        ("楚溪县云岭乡新屋塆", "楚溪县", "remote"),
+        ("楚溪县白泉镇新屋塆", "楚溪县", "rural"),
+        ("楚溪县新屋塆", "楚溪县", "remote"),
+    ],
+)
+def test_a_district_that_is_named_binds_and_gives_its_area_class(
+    session: Session, text: str, district: str | None, area_class: str | None
+) -> None:
+    place = one(session, text)
+    assert (place.known, place.area, place.district, place.area_class) == (False, text, district, area_class)
+
+
+@pytest.mark.parametrize("text", ["汉阳大道旁边的听涛苑", "我们小区听涛苑", "听涛苑小区3栋", "武汉市江岸区听涛苑"])
+def test_what_only_sounds_like_another_district_does_not_bind(session: Session, text: str) -> None:
+    assert one(session, text).area == "江岸区听涛苑"
 
 
 def test_an_account_is_found_by_its_number_without_its_address(session: Session) -> None:

@@ -41,6 +41,53 @@ def test_what_only_sounds_like_one_is_none(line: SafetyLine, text: str) -> None:
     assert line.detect(text) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "上礼拜我家里有股糊味儿，多亏你们赵师傅大半夜来处理好了，我要表扬他",
+        "前天线路烧了，小伙子们冒雨抢修到半夜，必须夸一个", "上个月你们那根线冒火烧了我家窗帘，赔不赔",
+        "电线杆倒了砸了三轮车，杆子已立好，车谁赔",
+    ],
+)  # fmt: skip
+def test_thanks_and_claims_for_what_is_over_raise_no_alarm(line: SafetyLine, text: str) -> None:
+    assert line.detect(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "昨天线断了掉路边，感谢你们尽快处理", "上周修好的插座现在又冒烟，再不来我要你们赔", "3号楼变压器冒烟，烧了东西你们赔不赔",
+        "我爸昨天被电到了，多亏邻居拉开，人还晕着", "前天那根杆子歪了，没修好，出事谁赔", "线断了搭在车上，快把它弄好，不然要你们赔",
+    ],
+)  # fmt: skip
+def test_a_danger_that_goes_on_is_one_in_spite_of_thanks_and_claims(line: SafetyLine, text: str) -> None:
+    assert line.detect(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "总闸掉下来了", "线路上那个空开老是跳下来", "来电人询问如何缴费", "箱变响，没冒烟也没火花", "网线掉了", "热水器打不着火",
+        "表箱门关不拢，电倒是还有",
+    ],
+)  # fmt: skip
+def test_words_that_only_look_like_a_danger_are_none(line: SafetyLine, text: str) -> None:
+    assert line.detect(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("总闸掉下来了，表箱里冒火花", "fire"), ("没冒烟，可是电线断了掉在地上", "wire"), ("网线被掉下来的高压线压住了", "wire"),
+        ("来电人的孩子触电了", "shock"),
+    ],
+)  # fmt: skip
+def test_a_danger_beside_such_words_is_seen(line: SafetyLine, text: str, kind: str) -> None:
+    found = line.detect(text)
+    assert found is not None
+    assert found.kind == kind
+
+
 def test_the_warning_says_what_to_do_whom_to_call_and_what_comes_next(line: SafetyLine) -> None:
     danger = line.detect("变压器在冒烟")
     assert danger is not None

@@ -6,11 +6,13 @@ over the published interface against the whole stack: the trained model, the rea
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import signal
 import sqlite3
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -29,10 +31,13 @@ from ops.stack import Stack
 
 HERE = Path(__file__).parent / "conversations"
 RECOVERED = 120.0
+PROCESSES, DATABASES = ("api", "actions", "rasa"), ("bridge", "billing", "workorder")
+WRITTEN = 5.0
 SETTLED = 1.5  # after it nothing more comes unasked
 STEP_KEYS = {
     "as", "say", "press", "photo", "again", "signal", "dianfu", "hears", "quiet", "words", "any", "not", "once",
-    "buttons", "card", "mode", "understood",
+    "buttons", "card", "mode", "understood", "code",
+    "later",
 }  # fmt: skip
 KEYS = {"about", "customer", "assurance", "turns", "orders", "rows"}
 ORDER_KEYS = {
@@ -144,6 +149,61 @@ class Stage:
             "UPDATE work_orders SET state = 'closed' WHERE conversation_id = :conversation AND cause NOT LIKE 'seed%'"
         )
         self.sql("workorder", filed, **of_it)
+        # What somebody bound or let go would hold for their next conversation, and codes are counted for a day.
+        self.sql("bridge", "DELETE FROM bindings WHERE conversation_id = :conversation", **of_it)
+        older = "UPDATE one_time_codes SET sent_at = datetime(sent_at, '-2 days') WHERE conversation_id = :conversation"
+        self.sql("bridge", older, **of_it)
+
+
+class Faults:
+    """What is out of order: processes that sleep, databases that cannot be written."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.locks: dict[str, sqlite3.Connection] = {}
+        self.timers: list[threading.Timer] = []
+
+    def do(self, what: str) -> None:
+        """Obey "stop rasa", "go rasa", "kill rasa", "pause rasa 3" (goes on by itself); databases: all but kill."""
+        verb, name, *seconds = what.split()
+        if verb == "pause":
+            self.stop(name)
+            self.timers.append(threading.Timer(float(seconds[0]), self.go, [name]))
+            self.timers[-1].start()
+        elif verb == "kill":
+            self._send(name, signal.SIGKILL)
+        else:
+            {"stop": self.stop, "go": self.go}[verb](name)
+
+    def stop(self, name: str) -> None:
+        if name in DATABASES:
+            path = self.stack.root / "var" / f"{name}.db"
+            lock = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+            lock.execute("BEGIN IMMEDIATE")
+            self.locks[name] = lock
+        else:
+            self._send(name, signal.SIGSTOP)
+
+    def go(self, name: str) -> None:
+        if name in DATABASES:
+            self.locks.pop(name).close()
+        else:
+            self._send(name, signal.SIGCONT)
+
+    def over(self) -> None:
+        """Let everything work again."""
+        for timer in self.timers:
+            timer.join()
+        for name in (*PROCESSES, *tuple(self.locks)):
+            self.go(name)
+
+    def _send(self, name: str, number: signal.Signals) -> None:
+        assert name in PROCESSES, f"neither a process nor a database: {name}"
+        pids = self.stack.pids(name)
+        assert pids or number == signal.SIGCONT, f"no process {name}"
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 class Play:
@@ -151,17 +211,21 @@ class Play:
 
     def __init__(self, stage: Stage, scenario: Scenario) -> None:
         self.stage, self.scenario = stage, scenario
+        self.faults = Faults(stage.stack)
         self.clients = {"": stage.client(scenario.customer, scenario.assurance)}
         self.heard: dict[str, list[Message]] = {}
         self.speaker = ""
         self.opened: list[str] = []
+        self.said = ""  # by the customers: their own words may come back to them
         self.outages_before = stage.last_outage()
         self.values: dict[str, str] = {"conversation": self.client.conversation_id}
         for name, days in {"today": 0, "tomorrow": 1, "in_nine_days": 9}.items():
             self.values[name] = f"{datetime.now(SHANGHAI) + timedelta(days=days):%Y-%m-%d}"
         if scenario.customer != "nobody":
             for place, number in enumerate(stage.customers[scenario.customer].accounts):
-                self.values[f"account{place or ''}"] = number
+                self.values[f"account{place or ''}"], self.values[f"tail{place or ''}"] = number, number[-4:]
+        for other in stage.customers.values():
+            self.values[other.name], self.values[f"{other.name}_tail"] = other.accounts[0], other.accounts[0][-4:]
 
     def run(self) -> None:
         try:
@@ -173,9 +237,7 @@ class Play:
             log = self.client.history()
             assert [one["seq"] for one in log] == list(range(1, len(log) + 1))
         finally:
-            for name in ("api", "actions", "rasa"):
-                for pid in self.stage.stack.pids(name):
-                    os.kill(pid, signal.SIGCONT)
+            self.faults.over()
             for outage in self.opened:
                 self.stage.sql("workorder", "UPDATE outages SET state = 'restored' WHERE outage_no = :no", no=outage)
             for client in self.clients.values():
@@ -207,22 +269,36 @@ class Play:
             self._signal(turn["signal"])
         if "dianfu" in turn:
             self._operate(self._filled(turn["dianfu"]).split())
+        self._speak(turn)
+        self._listen(turn)
+
+    def _speak(self, turn: Mapping[str, Any]) -> None:
         if "say" in turn:
-            text, client_id = self._filled(turn["say"]), uuid.uuid4().hex
-            self._answered(self.client.ask(text, client_id))
-            if turn.get("again"):
-                before = self.replies
-                self._answered(self.client.ask(text, client_id))
-                assert self.replies == before, "the same message sent twice was answered twice"
+            self._say(self._filled(turn["say"]), again=bool(turn.get("again")))
         if "press" in turn:
             title = self._filled(turn["press"])
             found = [button for shown, button in buttons_of(self.replies).items() if title in shown]
             assert found, f"no button {title!r} among {list(buttons_of(self.replies))}"
             self._answered(self.client.press(found[0]))
+        if "code" in turn:
+            self._answered(self.client.ask(self._value("code")))
         if "photo" in turn:
             self._answered(self._photo())
+
+    def _say(self, text: str, *, again: bool) -> None:
+        client_id = uuid.uuid4().hex
+        self.said += f"{text}\n"
+        self._answered(self.client.ask(text, client_id))
+        if again:
+            before = self.replies
+            self._answered(self.client.ask(text, client_id))
+            assert self.replies == before, "the same message sent twice was answered twice"
+
+    def _listen(self, turn: Mapping[str, Any]) -> None:
         if "hears" in turn:
             self._hears([self._filled(word) for word in turn["hears"]])
+        if "later" in turn:
+            self._later([self._filled(word) for word in turn["later"]])
         if turn.get("quiet"):
             time.sleep(SETTLED)
             assert not self._unasked(), f"unasked: {words_of(self._unasked())!r}"
@@ -239,21 +315,15 @@ class Play:
             text = message["text"]
             assert text.strip(), "an empty reply"
             leaked = [word for word in NEVER if word in text]
-            latin = [word for word in LATIN.findall(text) if word not in ALLOWED]
+            latin = [word for word in LATIN.findall(text) if word not in ALLOWED and word not in self.said]
             assert not leaked, f"{leaked} in {text!r}"
             assert not latin, f"{latin} in {text!r}"
 
     def _signal(self, what: str) -> None:
-        verb, name = what.split()
-        number = {"stop": signal.SIGSTOP, "go": signal.SIGCONT, "kill": signal.SIGKILL}.get(verb)
-        if number is None:
-            assert verb == "await"
+        if what == "await ready":
             assert within(RECOVERED, self.stage.ready), self.stage.stack.last_words()
-            return
-        pids = self.stage.stack.pids(name)
-        assert pids, f"no process {name}"
-        for pid in pids:
-            os.kill(pid, number)
+        else:
+            self.faults.do(what)
 
     def _photo(self) -> list[Message]:
         from PIL import Image
@@ -281,6 +351,21 @@ class Play:
         assert len(set(texts)) == len(texts), f"told twice: {texts}"
         self._answered(self._unasked())
 
+    def _later(self, words: list[str]) -> None:
+        """Wait for the answer that was promised when something was out of order; it is given once."""
+        after = self.replies[-1]["seq"]
+
+        def said() -> list[Message]:
+            return [one for one in self.client.history(after) if one["author"] in ("bot", "system")]
+
+        assert within(RECOVERED / 3, lambda: all(word in words_of(said()) for word in words)), (
+            f"{words} not in {words_of(said())!r}"
+        )
+        time.sleep(SETTLED)
+        texts = [one["text"] for one in said()]
+        assert len(set(texts)) == len(texts), f"answered twice: {texts}"
+        self._answered(said())
+
     def _unasked(self) -> list[Message]:
         after = self.replies[-1]["seq"] if self.replies else 0
         return [one for one in self.client.history(after) if one["author"] == "system"]
@@ -300,7 +385,7 @@ class Play:
         assert not present, f"{where}: {present} in {said!r}"
         often = {word: said.count(self._filled(word)) for word in turn.get("once", [])}
         assert set(often.values()) <= {1}, f"{where}: {often} in {said!r}"
-        absent = [title for title in turn.get("buttons", []) if not any(title in one for one in shown)]
+        absent = [title for title in turn.get("buttons", []) if not any(self._filled(title) in one for one in shown)]
         assert not absent, f"{where}: no button {absent} among {shown}"
         if "card" in turn:
             assert cards_of(self.replies, turn["card"]), f"{where}: no {turn['card']}"
@@ -319,6 +404,17 @@ class Play:
         return rows[0][0] if rows else None
 
     def _check_orders(self) -> None:
+        """Look at the orders; one of a danger is written by way of the outbox, a moment after it was promised."""
+        until = time.monotonic() + WRITTEN
+        while True:
+            try:
+                return self._orders_stand()
+            except AssertionError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.2)
+
+    def _orders_stand(self) -> None:
         filed = Orders(self.stage, [client.conversation_id for client in self.clients.values()])
         expected = sum(one.get("count", 1) for one in self.scenario.orders)
         assert len(filed.rows) == expected, f"{len(filed.rows)} orders filed: {[row['kind'] for row in filed.rows]}"
@@ -339,6 +435,8 @@ class Play:
     def _value(self, name: str) -> str:
         if name == "order":
             return self._newest("SELECT order_no FROM work_orders WHERE conversation_id = :of ORDER BY id DESC")
+        if name == "code":
+            return self._code()
         if name == "outage" and self.opened:
             return self.opened[-1]
         if name == "outage":
@@ -347,6 +445,13 @@ class Play:
                 " WHERE r.conversation_id = :of ORDER BY o.id DESC"
             )
         return self.values[name]
+
+    def _code(self) -> str:
+        """Return the newest one-time code of the conversation that speaks, as its telephone would show it."""
+        shown = self.client.http.get("/demo/codes", headers=self.client.headers)
+        assert shown.status_code == 200, shown.text
+        assert shown.json(), "no code was sent"
+        return str(shown.json()[0]["code"])
 
     def _newest(self, query: str) -> str:
         """Return what the conversation that speaks has, else the first of the others that has one."""
