@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy.orm import Session
 
 from actions.base import BusinessAction, Reply, card
 from actions.question import Question
 from core.account import list_accounts
 from core.errors import NotIdentified
+
+_WAYS = (("bind", "bind_account"), ("person", "request_human"))
 
 
 class ActionQueryAccountNo(BusinessAction):
@@ -21,7 +25,7 @@ class ActionQueryAccountNo(BusinessAction):
         """See `BusinessAction.handle`."""
         allowed, labels = question.identity.accounts, self.services.labels
         if not allowed or question.identity.assurance < 1:
-            raise NotIdentified
+            return self._where(question)
         views = list_accounts(session, allowed=allowed, keyring=self.services.keyring)
         rows = [
             {
@@ -39,6 +43,18 @@ class ActionQueryAccountNo(BusinessAction):
             cards=[card("account_list", numbers, data)],
             slots={"asked": self.name()},
         )
+
+    def _where(self, question: Question) -> Reply:
+        """Tell where one's own number stands; no number is told to whom we do not know.
+
+        Raises:
+            NotIdentified: if it is not asked where.
+        """
+        phrases = self.services.phrases
+        if not re.search(phrases.raw("binding.words.where"), question.text):
+            raise NotIdentified
+        buttons = [(phrases.say(f"binding.button.{one}"), f"/{to}") for one, to in _WAYS]
+        return Reply("utter_binding", {"text": phrases.say("binding.number.where")}, buttons)
 
 
 ACTIONS: tuple[type[BusinessAction], ...] = (ActionQueryAccountNo,)

@@ -19,6 +19,12 @@ def laid_aside(question: Question) -> dict[str, Any]:
     return {"paused": before} if isinstance(before, Mapping) and before.get("kind") == KIND else {}
 
 
+def is_pressing(question: Question) -> bool:
+    """Tell whether a form is open that asks again as soon as this message is answered (bot/forms.py)."""
+    form = question.slots.get("form")
+    return isinstance(form, Mapping) and not form.get("quiet")
+
+
 def offered_again(services: Services, question: Question, reply: Reply) -> Reply:
     """Return the reply with a button, in front of the others, that takes up the form that was laid aside."""
     paused = question.slots.get("paused")

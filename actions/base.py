@@ -20,8 +20,13 @@ from actions.services import Services
 from core.account import Account, find_account, list_accounts
 from core.errors import AccountNotYours, BusinessError, NotIdentified
 from core.identity import BadToken
+from core.said_time import NoSuchTime
 
 log = structlog.get_logger("actions")
+
+
+# Tells the bridge that the answer to this message will be acted upon: it has to get through, whatever dies meanwhile.
+CONFIRMING = {"type": "confirming"}
 
 
 class AccountUnclear(BusinessError):
@@ -95,7 +100,16 @@ class BusinessAction(Action):
     def reply_to(self, session: Session, question: Question) -> Reply:
         """Return what `handle` answers, or the wording of the error it met."""
         try:
+            return self._handled(session, question)
+        except NoSuchTime as error:
+            said = self.services.phrases.say(f"period.{error.code}", **error.values)
+            return Reply("utter_pay", {"answer": said}, slots={"asked": self.name(), "period_asked": None})
+
+    def _handled(self, session: Session, question: Question) -> Reply:
+        try:
             return self.handle(session, question)
+        except NoSuchTime:
+            raise
         except AccountUnclear:
             return self._ask_which(session, question)
         except (NotIdentified, AccountNotYours) as error:

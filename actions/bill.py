@@ -111,8 +111,8 @@ class ActionQueryBill(BusinessAction):
             except BusinessError as error:
                 missing.append((account, error))
         if not several:
-            error = missing[0][1]
-            return Reply(f"utter_{error.code}", error.values, slots={"asked": self.name()})
+            first = missing[0][1]
+            return Reply(f"utter_{first.code}", first.values, slots={"asked": self.name()})
         named = together.titles(services, session, question)
         rows = [self._row(named[one.account.account_no], one) for one in several]
         without = services.phrases.say("payment.together.no_bill")

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from actions import choice, codes
-from actions.base import BusinessAction, Reply
+from actions.aside import laid_aside, offered_again
+from actions.base import CONFIRMING, BusinessAction, Reply
 from actions.question import Question
 from core.account import AccountView, list_accounts
 from core.errors import AccountNotYours
@@ -31,6 +32,8 @@ _PATTERNS = {
     NUMBER: r"\D{0,12}\d(?:[\s-]?\d){5,17}\D{0,6}",
     CODE: CODE_MESSAGE,
 }
+# Words of an answer, by what is being asked: where is the number, no code came, send it again.
+_WORDS = {NUMBER: ("where",), CODE: ("missing", "resend")}
 
 
 @dataclass(frozen=True)
@@ -59,24 +62,22 @@ class _Binding(BusinessAction):
 
     def slots(self, question: Question, state: State) -> dict[str, Any]:
         """Return the slots that keep the question open; a form that it interrupts is laid aside."""
-        before = question.slots.get("form")
-        patterns = [one for one in (_PATTERNS.get(state.asking), self.raw("words.dropped")) if one]
         form = {
             "kind": KIND, "action": self.name(), **asdict(state), "intents": [self.intent], "entities": ["account_no"],
-            "words": [], "pattern": "|".join(patterns), "free": state.asking == WHICH,
+            "words": [self.raw(f"words.{one}") for one in _WORDS.get(state.asking, ())],
+            "pattern": self._pattern(state.asking), "free": state.asking == WHICH,
         }  # fmt: skip
-        aside = {"paused": before} if isinstance(before, Mapping) and before.get("kind") != KIND else {}
-        return {"form": form, "asked": self.name(), **aside}
+        return {"form": form, "asked": self.name(), **laid_aside(question)}
+
+    def _pattern(self, asking: str) -> str:
+        """Return what whole messages answer, whatever the model takes them for; 不绑了 and 重新发一遍 among them."""
+        again = f".{{0,14}}(?:{self.raw('words.resend')}).{{0,12}}" if asking == CODE else None
+        return "|".join(one for one in (_PATTERNS.get(asking), again, self.raw("words.dropped")) if one)
 
     def over(self, question: Question, reply: Reply) -> Reply:
         """Return the last reply: the question is closed, and the form that it had interrupted is offered again."""
-        reply = replace(reply, slots={"form": None, "asked": None, **reply.slots})
-        paused = question.slots.get("paused")
-        if not isinstance(paused, Mapping) or paused.get("business") not in self.services.businesses:
-            return reply
-        title = self.services.businesses.get(str(paused["business"])).title
-        again = (self.services.phrases.say("form.resume", title=title), _give("resume", str(paused["id"])))
-        return replace(reply, buttons=[again, *reply.buttons])
+        closed = replace(reply, slots={"form": None, "asked": None, **reply.slots})
+        return offered_again(self.services, question, closed)
 
     def say(self, key: str, **values: object) -> str:
         """Return a phrase of this topic."""
@@ -103,14 +104,20 @@ class ActionBindAccount(_Binding):
         if number is not None:
             return self._send(question, number)
         if state is not None and re.fullmatch(self.raw("words.dropped"), question.text.strip()):
-            return self.over(question, Reply("utter_cancel"))
+            return self.over(question, self.dropped())
         if state is None or question.intent == self.intent or state.asking == NUMBER:
             return self._ask_number(question, state)
-        if question.values("choice") == [RESEND]:
+        if question.values("choice") == [RESEND] or re.search(self.raw("words.resend"), question.text):
             return self._send(question, state.account_no, before=state)
+        if re.search(self.raw("words.missing"), question.text):
+            return self._ask_code(question, state, self.say("code.missing"))
         if question.text.startswith("/"):
             return self._ask_code(question, state, self.say("code.again"))
         return self._check(session, question, state)
+
+    def dropped(self) -> Reply:
+        """Say that nothing was bound."""
+        return Reply("utter_binding", {"text": self.say("dropped")})
 
     def _ask_number(self, question: Question, before: State | None) -> Reply:
         slots = self.slots(question, State(NUMBER))
@@ -118,6 +125,8 @@ class ActionBindAccount(_Binding):
         if digits:
             key = "number.phone" if _PHONE.fullmatch(digits) else "number.wrong"
             return Reply("utter_binding", {"text": self.say(key, count=len(digits))}, [self._drop()], slots=slots)
+        if before and re.search(self.raw("words.where"), question.text):
+            return Reply("utter_binding", {"text": self.say("number.where")}, [self._drop()], slots=slots)
         return Reply("utter_binding_ask", buttons=[self._drop()], slots=slots)
 
     def _send(self, question: Question, number: str, before: State | None = None) -> Reply:
@@ -133,7 +142,8 @@ class ActionBindAccount(_Binding):
     def _ask_code(self, question: Question, state: State, text: str) -> Reply:
         lost = (self.say("button.lost"), "/request_human")
         buttons = [(self.say("button.resend"), _give("choice", RESEND)), lost, self._drop()]
-        return Reply("utter_binding", {"text": text}, buttons, slots=self.slots(question, state))
+        slots = self.slots(question, state)
+        return Reply("utter_binding", {"text": text}, buttons, slots=slots, commands=[CONFIRMING])
 
     def _check(self, session: Session, question: Question, state: State) -> Reply:
         checked = codes.check_binding_code(self.services, question, state.account_no)
@@ -177,6 +187,10 @@ class ActionUnbindAccount(_Binding):
             buttons = choice.buttons(views, self.services.labels)
             return Reply("utter_unbind_which", buttons=buttons, slots=self.slots(question, State(WHICH)))
         return self._ask(session, question, State(CONFIRM, number))
+
+    def dropped(self) -> Reply:
+        """Say that nothing was let go."""
+        return Reply("utter_unbind_kept")
 
     def _ask(self, session: Session, question: Question, state: State) -> Reply:
         view = self.view(session, state.account_no)

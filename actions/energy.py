@@ -158,7 +158,8 @@ class ActionAskFinance(EnergyAction):
             return self.tell(session, question, business.key)
         standing = self._standing(session, question)
         own = "\n".join([standing + business.about, *business.notes, ""]) if standing else ""
-        more = [(self.say("energy.button.large"), "/query_balance")] if own else []
+        owing = standing and standing != self.say("energy.finance.clear") + "\n"
+        more = [(self.say("energy.button.large"), "/query_balance")] if owing else []
         return self.tell(session, question, business.key, own=own, more=more, figures_first=True)
 
     def _standing(self, session: Session, question: Question) -> str:

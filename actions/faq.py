@@ -6,7 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,18 @@ from typing import Any
 from rasa_sdk import Tracker
 from sqlalchemy.orm import Session
 
+from actions.aside import is_pressing
 from actions.base import BusinessAction, Reply
 from actions.question import Question
 from actions.services import Services
+from actions.work_order import progress_if_asked
 from core.knowledge import Item, Knowledge, UnknownItem
 
 DIRECTORY = Path(__file__).parents[1] / "data" / "knowledge"
 # The retrieval reports what is more likely right than wrong. Where the intent speaks against it, it must be surer.
 LIKELY, SURE = 0.65, 0.8
 CHOICES = 2
+CALMING = ("report_outage", "complain", "request_human")  # what an angry customer most likely came for
 _FALLBACK = "nlu_fallback"
 _UNVERIFIED = "unverified"
 
@@ -93,7 +96,8 @@ def answer(services: Services, item: Item) -> Reply:
 class HearingAction(BusinessAction):
     """An action that also reads the knowledge and the other intents of the message, in `self.heard`.
 
-    Subclasses give `respond`; who speaks of dying gets help, whatever was understood.
+    Subclasses give `respond`; who speaks of dying gets help, and who insults or threatens a calm word, whatever was
+    understood.
     """
 
     heard = Heard()
@@ -104,7 +108,18 @@ class HearingAction(BusinessAction):
         if re.search(phrases.raw("smalltalk.crisis_words"), question.text):
             person = (phrases.say("smalltalk.intent_titles.request_human"), "/request_human")
             return Reply("utter_chitchat", {"text": phrases.say("smalltalk.crisis")}, [person])
+        if re.search(phrases.raw("smalltalk.insult_words"), question.text) and best(self.heard, least=SURE) is None:
+            return self._calm(question)
         return self.respond(session, question)
+
+    def _calm(self, question: Question) -> Reply:
+        """Answer an insult or a threat without offence; an open form asks again by itself."""
+        phrases = self.services.phrases
+        if is_pressing(question):
+            return Reply("utter_chitchat", {"text": phrases.say("smalltalk.calm")})
+        titles = phrases.under("smalltalk.intent_titles")
+        buttons = [(titles[intent], f"/{intent}") for intent in CALMING]
+        return Reply("utter_chitchat", {"text": phrases.say("smalltalk.calm_ask")}, buttons)
 
     @abstractmethod
     def respond(self, session: Session, question: Question) -> Reply:
@@ -149,6 +164,9 @@ class ActionDefault(HearingAction):
 
     def respond(self, session: Session, question: Question) -> Reply:
         """See `HearingAction.respond`."""
+        progress = progress_if_asked(self.services, session, question)
+        if progress is not None:
+            return replace(progress, slots={**progress.slots, "failures": None})
         item = best(self.heard)
         if item is not None:
             return answer(self.services, item)

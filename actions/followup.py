@@ -16,6 +16,7 @@ from actions.question import Question
 from actions.services import Services
 from core.form import FormState
 
+INFORM = "inform"
 # What a message may hold that leans on the answer before it rather than on an open form.
 _LEANING = ("period", "account_no", "date")
 
@@ -126,7 +127,8 @@ class ActionCancel(_Followup):
         """See `BusinessAction.handle`."""
         if re.search(self.services.phrases.raw("payment.words.given_back"), question.text):
             # 退了没 is taken for a cancellation: it asks for the money, and drops nothing.
-            return self._topics["action_report_payment_problem"].reply_to(session, question)
+            asked = replace(question, intent=INFORM)  # of the month that was asked about before
+            return self._topics["action_report_payment_problem"].reply_to(session, asked)
         form = question.slots.get("form")
         slots = {"form": None, "asked": None}
         if isinstance(form, Mapping) and form.get("kind") == KIND:

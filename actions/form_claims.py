@@ -29,7 +29,7 @@ def claims(services: Services, business: Business, state: FormState) -> dict[str
     }  # fmt: skip
     if state.asking in (OFFER, CONFIRM, CHANGE):
         labels = "|".join(re.escape(one.label) for one in wanted(business, state))
-        corrections = raw("form.correction_words").replace("LABELS", labels or "户号")
+        corrections = raw("form.correction_words").replace("LABELS", labels or raw("form.account"))
         return hints | {
             "entities": sorted({ENTITY_OF[one.kind] for one in business.fields if one.kind in ENTITY_OF}),
             "words": [raw("form.claim_words")],

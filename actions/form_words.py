@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from actions import choice as account_choice
-from actions.base import Reply
+from actions.base import CONFIRMING, Reply
 from core import form
 from core.account import Account, AccountView, address_context, phone_context
 from core.business import Business, Field
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from actions.services import Services
 
 Slots = Mapping[str, Any]
-# Tells the bridge that the answer to this message will be acted upon: it has to get through, whatever dies meanwhile.
-CONFIRMING = {"type": "confirming"}
 FREE = frozenset({"text", "name", "address", "date", "choice", "yes_no"})
 
 

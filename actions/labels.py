@@ -52,6 +52,7 @@ class Labels(BaseModel):
     bill_pending: str
     estimated_note: str
     assumed_note: str
+    usage_year: str
     usage_title: str
     usage_compare: str
     usage_month: str

@@ -23,6 +23,7 @@ from core.work_order import OrderOver, WorkOrder, WrongState
 
 KIND = "order"
 WHICH, CONFIRM = "which", "confirm"  # what is being asked
+KEPT = "kept"  # nothing is asked, but who said no may still say 还是撤了吧
 YES, NO, ASK = "yes", "no", "ask"  # choices of buttons; ASK: this one, but it is no yes yet
 _TYPED = frozenset({"affirm", "deny", "inform", "cancel", "cancel_work_order"})
 
@@ -39,7 +40,8 @@ class ActionCancelWorkOrder(OrderAction):
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`; a question of our own that was answered is closed."""
         reply = super().handle(session, question)
-        if self._state(question) is None or "form" in reply.slots:
+        form = reply.slots.get("form")
+        if self._state(question) is None or (form and form["asking"] != KEPT):
             return reply
         return offered_again(self.services, question, replace(reply, slots={"form": None, **reply.slots}))
 
@@ -53,6 +55,8 @@ class ActionCancelWorkOrder(OrderAction):
         if not question.values("work_order_no"):
             if state is not None and state["asking"] == CONFIRM and question.intent in _TYPED:
                 return self._answered(session, question, str(state["order_no"]))
+            if state is not None and state["asking"] == KEPT and question.intent == "inform":
+                return self._after_all(session, question, str(state["order_no"]))
             if question.intent in ("affirm", "deny"):
                 return Reply(f"utter_{question.intent}_alone", slots=AT_REST)
         found = self.found(session, question)
@@ -64,7 +68,7 @@ class ActionCancelWorkOrder(OrderAction):
         if not order.is_open:
             return self.over(order)
         if NO in choice:
-            return self._kept(order)
+            return self._kept(question, order)
         at_once = question.values("work_order_no") and question.intent == "cancel_work_order" and ASK not in choice
         return self._cancel(session, question, order) if YES in choice or at_once else self._confirm(question, order)
 
@@ -106,12 +110,12 @@ class ActionCancelWorkOrder(OrderAction):
         order = self._one(session, question, number)
         raw, text = self.services.phrases.raw, question.text.strip()
         if re.fullmatch(raw("work_order.words.keep"), text):
-            return self._kept(order)
+            return self._kept(question, order)
         agrees = question.intent == "affirm" or re.fullmatch(raw("work_order.words.withdraw"), text)
         if agrees and question.slots.get("asked") == self.name():  # some turns later it is hardly a yes to this
             return self._cancel(session, question, order) if order.is_open else self.over(order)
         if question.intent == "deny":
-            return self._kept(order)
+            return self._kept(question, order)
         return self._confirm(question, order) if order.is_open else self.over(order)
 
     def _one(self, session: Session, question: Question, number: str) -> WorkOrder:
@@ -123,8 +127,19 @@ class ActionCancelWorkOrder(OrderAction):
         )  # fmt: skip
         return order
 
-    def _kept(self, order: WorkOrder) -> Reply:
-        return Reply("utter_order_kept", {"order_no": order.order_no, "title": order.title}, slots=AT_REST)
+    def _kept(self, question: Question, order: WorkOrder) -> Reply:
+        slots = AT_REST
+        if self._state(question) is not None:
+            more = {"words": [], "pattern": self.services.phrases.raw("work_order.words.after_all"), "intents": []}
+            slots = {**self._slots(question, KEPT, order.order_no, more), **AT_REST}
+        return Reply("utter_order_kept", {"order_no": order.order_no, "title": order.title}, slots=slots)
+
+    def _after_all(self, session: Session, question: Question, number: str) -> Reply:
+        """Take 还是撤了吧 after a no: it is asked once more."""
+        if not re.fullmatch(self.services.phrases.raw("work_order.words.after_all"), question.text.strip()):
+            return Reply("utter_what_for")
+        order = self._one(session, question, number)
+        return self._confirm(question, order) if order.is_open else self.over(order)
 
     def _cancel(self, session: Session, question: Question, order: WorkOrder) -> Reply:
         values = {"order_no": order.order_no, "title": order.title}

@@ -86,7 +86,10 @@ class OrderWords:
     def choices(self, orders: Sequence[WorkOrder], intent: str, choice: str | None = None) -> list[Button]:
         """Return a button for each order, which asks `intent` of it."""
         return [
-            (self._say("work_order.choice", title=order.title, tail=order.order_no[-4:]), payload(intent, order, choice))
+            (
+                self._say("work_order.choice", title=order.title, tail=order.order_no[-4:]),
+                payload(intent, order, choice),
+            )
             for order in orders
         ]
 

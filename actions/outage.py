@@ -11,19 +11,16 @@ from sqlalchemy.orm import Session
 from actions.base import BusinessAction, Reply
 from actions.form import ActionForm
 from actions.form_words import choice
-from actions.outage_hooks import CHECKED
+from actions.outage_answers import HOUSEHOLD, SCOPES
+from actions.outage_hooks import CHECKED, TOLD_NO
 from actions.outage_place import PlaceFinder, Where
 from actions.outage_talk import (
-    AGAIN,
+    AGAINS,
     ANSWERS,
-    BUTTONS,
     FOUND,
-    HOUSEHOLD,
-    PATIENCE,
-    QUESTIONS,
-    SCOPES,
     OutageAction,
     Talk,
+    asks_again,
     typed,
 )
 from actions.question import Question
@@ -47,11 +44,11 @@ class ActionReportOutage(OutageAction):
         """See `BusinessAction.handle`."""
         raw = question.slots.get("form")
         talk = Talk.parse(raw) if isinstance(raw, Mapping) and raw.get("action") == self.name() else None
-        if talk and question.text.strip() == AGAIN and not question.entities:
-            return self.ask(talk, question, self.words.say("back"))
+        if talk and asks_again(question):
+            return self.back(session, question, talk)
         if talk is None and (question.intent == "inform" or self._part(question)):
             talk = Talk.parse(question.slots.get("outage_talk"))
-        return self.go_on(session, question, talk or self.begin(question))
+        return self.with_paused(question, self.go_on(session, question, talk or self.begin(question)))
 
     def begin(self, question: Question) -> Talk:
         """Return a new talk."""
@@ -59,22 +56,20 @@ class ActionReportOutage(OutageAction):
 
     def go_on(self, session: Session, question: Question, talk: Talk) -> Reply:
         """Take the answer, find the place, and do what comes next."""
-        answer = self._answer(question, talk)
-        scope = question.values("outage_scope")
-        if not talk.scope and scope and scope[0] in SCOPES:
-            talk = replace(talk, scope=scope[0])
-        if talk.step in ("scope", "told") and (question.values("address") or self._part(question)):
-            talk = self._moved(question, replace(talk, scope=answer if answer in SCOPES else talk.scope))
-        if answer == "elsewhere":
-            talk = replace(talk, elsewhere=True, account_no=None, address="", looked=False)
-            return self.ask_where(session, question, Where(ask="where"), talk)
+        if talk.step not in ("", "push") and self.answers.is_back(typed(question)):
+            return self.power_is_back(question)
+        question = self.pointed(session, question, talk)
+        heard = self._heard(session, question, talk)
+        if isinstance(heard, Reply):
+            return heard
+        talk, answer = heard
         with self.services.workorder.transaction() as workorder:
             where = self._place(session, workorder, question, talk)
             if where.place is None or where.ask:
                 return self.ask_where(session, question, where, talk)
             address = "" if where.account_no else where.place.text
             misses = 0 if answer or talk.step == "where" else talk.misses
-            talk = replace(talk, account_no=where.account_no, address=address, misses=misses)
+            talk = replace(talk, account_no=where.account_no, address=address, misses=misses, area=where.place.area)
             if not talk.looked:
                 known = self._look(workorder, question, talk, where.place)
                 if isinstance(known, Reply):
@@ -92,7 +87,7 @@ class ActionReportOutage(OutageAction):
         step, words = talk.step, self.words
         if step in ("scope", "told", "") and answer in SCOPES:
             talk = replace(talk, scope=answer)
-        ended = self._ended(talk, step, answer)
+        ended = self._ended(question, talk, answer)
         if ended is not None:
             return ended
         if step in ("arrears", "property") and answer:
@@ -115,38 +110,18 @@ class ActionReportOutage(OutageAction):
             return self.ask(replace(talk, step="property"), question, words.say("property.say"), alone=True)
         return self.order(session, question, talk, lead or words.say("order.household"))
 
-    def ask(self, talk: Talk, question: Question, lead: str = "", *, alone: bool = False) -> Reply:
-        """Ask what the step asks; `alone`: the lead is the question itself."""
-        words = self.words
-        said = [lead] if lead else []
-        if not alone:
-            said.append(words.say(QUESTIONS[talk.step], area=talk.address or words.say("here")))
-        buttons = [
-            (words.say(key), answer if answer.startswith("/") else choice("choice", answer))
-            for answer, key in BUTTONS.get(talk.step, ())
-        ]
-        if talk.step == "scope" and talk.account_no:
-            buttons.append((words.say("scope.elsewhere"), choice("choice", "elsewhere")))
-        if talk.misses > PATIENCE:
-            buttons.append((words.say("buttons.person"), "/request_human"))
-        return Reply("utter_outage_ask", {"said": "\n".join(said)}, buttons, slots=self.open(talk, question))
-
-    def missed(self, talk: Talk, question: Question) -> Reply:
-        """Ask once more after words that were no answer."""
-        return self.ask(replace(talk, misses=talk.misses + 1), question, self.words.say("again"), alone=True)
-
     def order(self, session: Session, question: Question, talk: Talk, lead: str) -> Reply:
         """Go over to the form of the repair order, with all that is known by now."""
         lead = "\n".join((*self.aid(talk.opening), lead))
         values = {"scope": talk.scope} | ({"found": talk.found} if talk.found else {})
-        if talk.address:
-            values["address"] = talk.address
+        values |= {name: told for name, told in (("address", talk.address), ("phone", talk.phone)) if told}
         state = replace(
             FormState.new("repair", opening=talk.opening), account_no=talk.account_no, values=values,
-            more={CHECKED: True},
+            more={CHECKED: True, TOLD_NO: talk.told_no},
         )  # fmt: skip
         row = self.services.businesses.get("repair")
-        state = take(row, state, Said(talk.opening), today=question.today)
+        opening = re.sub(self.words.raw("words.told_no"), " ", talk.opening)  # its digits are no telephone number
+        state = take(row, state, Said(opening), today=question.today)
         reply = ActionForm(self.services).advance(session, question, state, lead=lead)
         return replace(reply, slots={**reply.slots, "outage_talk": None})
 
@@ -156,11 +131,45 @@ class ActionReportOutage(OutageAction):
         finder = PlaceFinder(self.services, session, workorder, question)
         if talk.step == "where" or not (talk.account_no or talk.address):
             answer = typed(question) if talk.step == "where" and not question.values("choice") else ""
+            answer = self.answers.place(answer)
             before = question.slots.get("account_asked")
             return finder.find(before=str(before) if before else None, typed=answer, elsewhere=talk.elsewhere)
         if talk.account_no in finder.own:
             return finder.of_account(str(talk.account_no))
         return finder.of_text(talk.address)
+
+    def _heard(self, session: Session, question: Question, talk: Talk) -> Reply | tuple[Talk, str]:
+        """Return the talk with what the message tells besides the answer, and the answer itself."""
+        answer, phone = self._answer(question, talk), talk.phone
+        talk = self._told(question, talk)
+        wide = self.answers.wider(question.text) if talk.step in ("check", "push", "trips", "arrears") else ""
+        if wide:
+            answer, talk = wide, replace(talk, step="scope", scope=wide, found="")
+        if talk.step in ("scope", "told") and (question.values("address") or self._part(question)):
+            return self._moved(question, replace(talk, scope=answer if answer in SCOPES else talk.scope)), answer
+        if talk.step == "scope" and self._other_own(question, talk):
+            return replace(talk, step="where", account_no=None, address="", looked=False), answer
+        if answer == "elsewhere":
+            talk = replace(talk, elsewhere=True, account_no=None, address="", looked=False)
+            return self.ask_where(session, question, Where(ask="where"), talk)
+        if not answer and talk.step in AGAINS and talk.phone != phone:
+            return self.back(session, question, talk, self.words.say("phone_noted"))
+        return talk, answer
+
+    def _other_own(self, question: Question, talk: Talk) -> bool:
+        named = question.values("account_no")
+        return bool(named) and named[0] in question.identity.accounts and named[0] != talk.account_no
+
+    def _told(self, question: Question, talk: Talk) -> Talk:
+        """Return the talk with what is told unasked: the reach, a telephone, an account number of somebody else."""
+        answers, number = self.answers, self.answers.account_no(question)
+        own = question.identity.accounts if question.identity.assurance >= 1 else ()
+        return replace(
+            talk,
+            scope=talk.scope or answers.scope_told(question),
+            phone=answers.phone(question) or talk.phone,
+            told_no=number if number and number not in own else talk.told_no,
+        )
 
     def _moved(self, question: Question, talk: Talk) -> Talk:
         """Return the talk with the place corrected, or told more exactly, before the question is answered."""
@@ -188,9 +197,10 @@ class ActionReportOutage(OutageAction):
         if known.state == "suspected" and not has_order(workorder, known):
             return words.say("order.suspected", count=reported.count), "area"
         said = "\n".join((*self.aid(talk.opening), self.tell(workorder, known, question), words.say("known.no_order")))
-        buttons = [(words.say("buttons.progress"), "/query_outage"),
-                   (words.say("buttons.only_me"), choice("choice", HOUSEHOLD))]  # fmt: skip
-        slots = self.close(replace(talk, step="told", looked=True))
+        buttons = [(words.say("buttons.progress"), "/query_outage")]
+        if not self.interrupts(question):  # else the answer would be taken for one to the form
+            buttons.append((words.say("buttons.only_me"), choice("choice", HOUSEHOLD)))
+        slots = self.close(question, replace(talk, step="told", looked=True))
         return Reply("utter_outage_said", {"said": said}, buttons, slots=slots)
 
     def _arrears(self, session: Session, question: Question, talk: Talk) -> Shortfall | None:
@@ -224,17 +234,17 @@ class ActionReportOutage(OutageAction):
         keys = {"meter_dark": "words.meter_dark", "normal": "words.checked"}
         return next((name for name, key in keys.items() if re.search(self.words.raw(key), opening)), "")
 
-    def _ended(self, talk: Talk, step: str, answer: str) -> Reply | None:
+    def _ended(self, question: Question, talk: Talk, answer: str) -> Reply | None:
         """Return the last word where no order is needed."""
         ends = {"holds": "check.mended", "trips_own": "check.own", "own_property": "property.wait"}
         if answer in ends:
-            return Reply("utter_outage_said", {"said": self.words.say(ends[answer])}, slots=self.close())
+            return Reply("utter_outage_said", {"said": self.words.say(ends[answer])}, slots=self.close(question))
         if answer == "smell":
-            return Reply("utter_danger", slots=self.close())
-        if step == "arrears" and answer == "paid":
+            return Reply("utter_danger", slots=self.close(question))
+        if talk.step == "arrears" and answer == "paid":
             buttons = [(self.words.say("arrears.paid_button"), "/ask_reconnection")]
             said = {"said": self.words.say("arrears.after")}
-            return Reply("utter_outage_said", said, buttons, slots=self.close(replace(talk, settled=True)))
+            return Reply("utter_outage_said", said, buttons, slots=self.close(question, replace(talk, settled=True)))
         return None
 
     def _answer(self, question: Question, talk: Talk) -> str:
@@ -243,11 +253,15 @@ class ActionReportOutage(OutageAction):
         known = ANSWERS.get(talk.step, ())
         if chosen:
             return chosen[0] if chosen[0] in known else ""
-        if talk.step == "scope" and question.values("outage_scope"):
-            return question.values("outage_scope")[0]
         if question.intent == "affirm":
             return {"push": "holds", "trips": "trips_order", "check": ""}.get(talk.step, "")
-        text = question.text
+        place, text = self.answers.place_in_list(question.text), typed(question)
+        if place is not None:
+            return self.in_list(talk, place)
+        if talk.step == "scope":
+            elsewhere = re.search(self.words.raw("words.elsewhere"), text) and not self.answers.wider(text)
+            said = [one for one in question.values("outage_scope") if one in SCOPES]
+            return "elsewhere" if elsewhere else self.answers.scope(text) or next(iter(said), "")
         return next((name for name in known if re.search(self.words.raw(f"words.{name}"), text)), "")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from core.work_order import Filing, WorkOrder
 
 CHECKED = "checked"  # in the memory of a repair form: the known outage and the own switch were looked at
+TOLD_NO = "told_no"  # there, too: an account number that the customer typed and has not bound
 REPAIR = "repair"
 FAULTS = (
     "fault_phase", "fault_trip", "fault_meter", "fault_box", "fault_noise", "fault_flicker", "fault_voltage",
@@ -38,14 +39,19 @@ class SiteHook:
     def filing(
         self, form: ActionForm, session: Session, question: Question, state: FormState, filing: Filing
     ) -> Filing:
-        """Return the order with its transformer; an address that was corrected comes before the account."""
+        """Return the order with its transformer; an address that was corrected comes before the account.
+
+        An account number that was typed and is not bound goes with the order. Its transformer counts for the crew
+        alone: neither area class nor district of it may show in what is said.
+        """
+        told = _told_no(form, question, state)
         with form.services.workorder.reading() as workorder:
             place = _site(workorder, filing.account_no, filing.address)
-        if place is None:
-            return filing
+            code = _code(workorder, place, told)
+        details = {**filing.details, form.services.phrases.say("outage.told_no"): told} if told else filing.details
         return replace(
-            filing, place_code=place.code, district=place.district or filing.district,
-            area_class=place.area_class or filing.area_class,
+            filing, place_code=code, district=(place and place.district) or filing.district,
+            area_class=(place and place.area_class) or filing.area_class, details=details,
         )  # fmt: skip
 
     def filed(self, workorder: Session, question: Question, state: FormState, order: WorkOrder) -> None:
@@ -74,7 +80,7 @@ class RepairHook(SiteHook):
     def filed(self, workorder: Session, question: Question, state: FormState, order: WorkOrder) -> None:
         """Note at the report that an order was filed for it."""
         place = _site(workorder, order.account_no, state.values.get("address"))
-        if place is not None:
+        if place is not None and place.known:
             report(
                 workorder, place, conversation_id=question.identity.conversation_id, account_no=order.account_no,
                 now=question.now, order_no=order.order_no,
@@ -82,14 +88,31 @@ class RepairHook(SiteHook):
 
 
 def _site(session: Session, account_no: str | None, address: str | None) -> Place | None:
-    """Return the place of an order, None if the network does not know it or it may be one of several."""
-    for found in (
+    """Return the place of an order; one that the network does not know may still tell its district and area class."""
+    places = [
         locate(session, address_text=address) if address else None,
         locate(session, account_no=account_no) if account_no else None,
-    ):
-        if isinstance(found, Place) and found.known:
-            return found
-    return None
+    ]
+    found = [one for one in places if isinstance(one, Place)]
+    known = [one for one in found if one.known]
+    return next(iter(known or [one for one in found if one.district]), None)
+
+
+def _told_no(form: ActionForm, question: Question, state: FormState) -> str:
+    """Return the account number that was typed in the talk or the first message, unless it is the asker's own."""
+    said = re.search(form.services.phrases.raw("outage.words.told_no"), state.opening)
+    number = str(state.more.get(TOLD_NO) or (said[0] if said else ""))
+    return "" if number in question.identity.accounts else number
+
+
+def _code(session: Session, place: Place | None, told: str) -> str | None:
+    """Return the transformer of the place; where the place leaves it open, that of the number that was typed."""
+    if place is not None and place.code is not None:
+        return place.code
+    point = locate(session, account_no=told) if told else None
+    code = point.code if isinstance(point, Place) else None
+    fits = place is None or not place.known or code in place.codes
+    return code if fits else None
 
 
 HOOKS[REPAIR] = RepairHook()

@@ -62,6 +62,8 @@ class PlaceFinder:
         if said and typed and not _known(locate(self.workorder, address_text=text)):
             # The understanding may have cut the name short (狮子山 of 狮子山下): the whole answer is looked through.
             text = clean(typed)[:MAX_ADDRESS] if _known(locate(self.workorder, address_text=typed)) else text
+        if said and not typed and not _known(locate(self.workorder, address_text=text)):
+            text = self._whole(text)
         if text:
             return self.of_text(text)
         if named:
@@ -74,6 +76,14 @@ class PlaceFinder:
         if before in self.own:
             return self.of_account(str(before))
         return Where(ask="account")
+
+    def _whole(self, part: str) -> str:
+        """Return an address whose beginning was cut off (新居8栋 of 积玉新居8栋), if the message names the place."""
+        found = locate(self.workorder, address_text=self.question.text)
+        if isinstance(found, list) or not found.known:
+            return part
+        shared = next((n for n in range(len(part), 1, -1) if found.area.endswith(part[:n])), 0)
+        return found.area + part[shared:] if shared else part
 
     def of_account(self, account_no: str) -> Where:
         """Return the place of an own account."""
@@ -92,10 +102,11 @@ class PlaceFinder:
             return self._one_of(found)
         if found.known:
             return Where(found, self._own_at(found))
-        fitting = self._by_words()
+        exact = self._is_exact(text, found)
+        fitting = [] if exact and self._is_written(text) else self._by_words()
         if len(fitting) == 1:
             return self.of_account(fitting[0])
-        return Where(found, ask="" if self._is_exact(text, found) else "exact")
+        return Where(found, ask="" if exact else "exact")
 
     def address_of(self, account: Account) -> str:
         """Return the address of an account in clear."""
@@ -103,8 +114,12 @@ class PlaceFinder:
 
     def _is_exact(self, text: str, place: Place) -> bool:
         """Tell whether a crew could go by a text that the network does not know."""
-        told = self.question.values("address") or re.search(self.services.phrases.raw("outage.words.address"), text)
+        told = self.question.values("address") or self._is_written(text)
         return bool(told) and len(folded(text)) >= (IN_A_DISTRICT if place.district else ADDRESS)
+
+    def _is_written(self, text: str) -> bool:
+        """Tell whether a text is worded like an address, not like 洪山那套."""
+        return bool(re.search(self.services.phrases.raw("outage.words.address"), text))
 
     def _one_of(self, found: Sequence[Place]) -> Where:
         mine = [(one, number) for one in found if (number := self._own_at(one))]

@@ -12,7 +12,7 @@ from actions.form import ActionForm
 from actions.form_words import choice
 from actions.labels import money
 from actions.outage_place import PlaceFinder, Where
-from actions.outage_talk import AGAIN, OutageAction, Talk, typed
+from actions.outage_talk import OutageAction, Talk, asks_again, typed
 from actions.outage_words import MOST_LISTED
 from actions.question import Question
 from core import outage as outages
@@ -22,6 +22,7 @@ from core.place import Place
 from core.reconnection import shortfall_of
 from core.text import folded
 
+SHORT_REST = 1  # characters: what names more than a district names a place in it
 TELLING = 6  # characters: a shorter message does not say what is wrong
 
 
@@ -37,8 +38,13 @@ class ActionQueryOutage(OutageAction):
         raw = question.slots.get("form")
         talk = Talk.parse(raw) if isinstance(raw, Mapping) and raw.get("action") == self.name() else None
         talk = talk or Talk()
-        if talk.step and question.text.strip() == AGAIN and not question.entities:
-            return self._ask(talk, question, self.words.say("query.where"))
+        if talk.step and asks_again(question):
+            return self._again(session, question, talk)
+        if talk.step and self.answers.is_back(typed(question)):
+            return self.with_paused(question, self.power_is_back(question))
+        return self.with_paused(question, self._answer(session, self.pointed(session, question, talk), talk))
+
+    def _answer(self, session: Session, question: Question, talk: Talk) -> Reply:
         with self.services.workorder.transaction() as workorder:
             finder = PlaceFinder(self.services, session, workorder, question)
             found = self._places(finder, question, talk)
@@ -48,7 +54,7 @@ class ActionQueryOutage(OutageAction):
 
     def _places(self, finder: PlaceFinder, question: Question, talk: Talk) -> list[Where] | Where:
         """Return the places to look at: all own ones if none is named, or what must be asked."""
-        answer = typed(question) if talk.step == "where" else ""
+        answer = self.answers.place(typed(question)) if talk.step == "where" else ""
         before = Talk.parse(question.slots.get("outage_talk"))
         said = question.values("address") or question.values("account_no") or answer
         if not said and before and before.address:
@@ -64,7 +70,7 @@ class ActionQueryOutage(OutageAction):
     ) -> Reply:  # fmt: skip
         words, place = self.words, where.place
         if place is not None and place.district is not None:
-            return self._district(workorder, question, place.district)
+            return self._district(workorder, question, place, place.district)
         if place is None:
             if where.ask == "where":
                 return self._ask(talk, question, words.say("query.where"))
@@ -72,11 +78,19 @@ class ActionQueryOutage(OutageAction):
         if talk.misses:
             buttons = self._ways(report=True)
             said = {"said": words.say("query.unknown_again", text=place.area)}
-            return Reply("utter_outage_said", said, buttons, slots=self.close(Talk(address=place.text)))
+            return Reply("utter_outage_said", said, buttons, slots=self.close(question, Talk(address=place.text)))
         return self._ask(talk, question, words.say("query.unknown", text=place.area))
 
     def _ask(self, talk: Talk, question: Question, said: str) -> Reply:
-        talk = replace(talk, step="where", misses=talk.misses + 1)
+        talk = replace(talk, step="where", misses=talk.misses + 1, asked="", choices=())
+        return Reply("utter_outage_ask", {"said": said}, slots=self.open(talk, question))
+
+    def _again(self, session: Session, question: Question, talk: Talk) -> Reply:
+        """Put the open question again after something else was answered."""
+        lead = self.words.say("back")
+        if talk.asked:
+            return self.where_again(session, question, talk, lead)
+        said = f"{lead}\n{self.words.say('query.where')}"
         return Reply("utter_outage_ask", {"said": said}, slots=self.open(talk, question))
 
     def _tell(self, workorder: Session, question: Question, places: Sequence[Where]) -> Reply:
@@ -95,7 +109,9 @@ class ActionQueryOutage(OutageAction):
         talk = Talk(account_no=first.account_no if len(places) == 1 else None, address=address)
         if quiet:
             lines.append(self.words.say("query.none_here"))
-        return Reply("utter_outage_said", {"said": "\n".join(lines)}, self._ways(report=quiet), slots=self.close(talk))
+        return Reply(
+            "utter_outage_said", {"said": "\n".join(lines)}, self._ways(report=quiet), slots=self.close(question, talk)
+        )
 
     def _of_place(self, workorder: Session, question: Question, place: Place) -> tuple[list[str], bool]:
         """Return what is to be said of a place, and whether something is out there now."""
@@ -112,18 +128,22 @@ class ActionQueryOutage(OutageAction):
                 outages.subscribe(workorder, one, question.identity.conversation_id, now=now)
         return lines or [words.say("query.none", area=place.area, days=outages.PLAN_DAYS)], current is not None
 
-    def _district(self, workorder: Session, question: Question, district: str) -> Reply:
+    def _district(self, workorder: Session, question: Question, place: Place, district: str) -> Reply:
         words, now = self.words, question.now
         found = outages.outages_in(workorder, district, now)
         if not found:
             lines = [words.say("query.district_none", district=district, days=outages.PLAN_DAYS)]
         else:
             lines = [words.say("query.district", district=district), *words.listed(found, now)]
+        if len(folded(place.text)) > len(district) + SHORT_REST:
+            lines.insert(0, words.say("query.not_found", text=place.text, district=district))
         if len(found) > MOST_LISTED:
             lines.append(words.say("query.district_more", count=len(found) - MOST_LISTED))
         else:
             lines.append(words.say("query.ask_exact"))
-        return Reply("utter_outage_said", {"said": "\n".join(lines)}, self._ways(report=True), slots=self.close())
+        return Reply(
+            "utter_outage_said", {"said": "\n".join(lines)}, self._ways(report=True), slots=self.close(question)
+        )
 
     def _ways(self, *, report: bool) -> list[tuple[str, str]]:
         """Return the buttons of what one may do next."""
@@ -190,7 +210,19 @@ class ActionReportFault(OutageAction):
         row = self.services.businesses.choose("report_fault", question.text)[0]
         # What is wrong is no question about the business, whatever words it holds (闪了好几天).
         told = typed(question) if len(folded(question.text)) >= TELLING else ""
-        return ActionForm(self.services).start(session, question, row.key, prefill={"what": told} if told else None)
+        lead = self._known(session, question, row.intro or "")
+        prefill = {"what": told} if told else None
+        return ActionForm(self.services).start(session, question, row.key, prefill=prefill, lead=lead)
+
+    def _known(self, session: Session, question: Question, intro: str) -> str:
+        """Return what is known of an outage at the place, before the advice; empty if nothing is."""
+        with self.services.workorder.transaction() as workorder:
+            place = PlaceFinder(self.services, session, workorder, question).find().place
+            known = outages.outage_at(workorder, place, question.now) if place is not None else None
+            if known is None:
+                return ""
+            said = (self.tell(workorder, known, question), self.words.say("fault.outage"), intro)
+        return "\n".join(filter(None, said))
 
 
 ACTIONS: tuple[type[BusinessAction], ...] = (ActionQueryOutage, ActionAskReconnection, ActionReportFault)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy.orm import Session
@@ -18,6 +19,8 @@ from core.payment import Balance, NoPayment, Payment, balance_of, payments_betwe
 
 DEFAULT_MONTHS = 6
 MONTHS_SAID = 3
+# Days after which a missing payment is no longer one on its way.
+LONG_AGO = 90
 
 
 class ActionQueryBalance(BusinessAction):
@@ -101,6 +104,9 @@ class ActionQueryPayment(BusinessAction):
         try:
             payments = payments_between(session, account=account, first=first, last=last)
         except NoPayment:
+            if last < question.today - timedelta(days=LONG_AGO):
+                said = self.services.phrases.say("payment.listed.long_ago", period=period)
+                return Reply("utter_pay", {"answer": said}, slots=self.remember(account, span))
             raise NoPayment(period=period) from None
         return self._reply(session, question, account, payments, period, span)
 
@@ -132,13 +138,23 @@ class ActionQueryPayment(BusinessAction):
         }
         data = {name: values[name] for name in ("title", "account", "total", "as_of")}
         rows = [self._row(one) for one in reversed(payments)]
+        response = "utter_payments" if received else "utter_payments_failed"
+        if span is None and re.search(self.services.phrases.raw("payment.words.last"), question.text):
+            # 上次是哪天交的: the last one, not the sum.
+            response, said = "utter_pay", {"answer": self._last(values)}
+        else:
+            said = values
         return Reply(
-            "utter_payments" if received else "utter_payments_failed",
-            values,
+            response,
+            said,
             self.other_accounts(session, question, account),
             [card("payment_list", f"{values['title']} {values['total']}", data | {"rows": rows})],
             self.remember(account, span),
         )  # fmt: skip
+
+    def _last(self, values: Mapping[str, str]) -> str:
+        names = ("latest_day", "latest_amount", "latest_channel", "latest_status", "account", "as_of")
+        return self.services.phrases.say("payment.listed.last", **{name: values[name] for name in names})
 
     def _not_received(self, payments: Sequence[Payment], today: date) -> str:
         """Return which payments did not stay: the latest that failed, the latest that was paid back."""

@@ -153,7 +153,12 @@ class ActionReportPaymentProblem(_PaymentAction):
             self.button("missing", give("start", MISSING)), self.button("history", "/query_payment"),
             self.button("human", "/request_human"),
         ]  # fmt: skip
-        return Reply("utter_payment_problem", {"answer": self.lines(*parts)}, buttons, slots=self.kept(account))
+        return Reply(
+            "utter_payment_problem",
+            {"answer": self.lines(*parts)},
+            buttons,
+            slots=self.remember(account, question.span()),
+        )
 
     def _refund(
         self, session: Session, question: Question, account: Account, check: PaymentCheck, balance: Balance

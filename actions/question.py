@@ -11,6 +11,7 @@ from rasa_sdk import Tracker
 
 from core.clock import SHANGHAI, Clock, add_months
 from core.identity import Identity, read_identity
+from core.said_time import refuse_impossible
 
 DAY = "day"
 # A longer message says itself what it is about.
@@ -114,10 +115,15 @@ class Question:
         return list(dict.fromkeys(str(one["value"]) for one in self.entities if one.get("entity") == entity))
 
     def span(self) -> Span | None:
-        """Return the months or days asked for: those named now, or those of the question that this one leans on."""
+        """Return the months or days asked for: those named now, or those of the question that this one leans on.
+
+        Raises:
+            NoSuchTime: if all that is named is a month or day that no calendar has.
+        """
         named = self._named_span()
         before = self._span_before()
         if named is None:
+            refuse_impossible(self.text)
             return before if self.leans else None
         if self.leans and before and named.grain == "year" and before.grain != "year":
             # 去年12月 … 那前年呢: the same months of the year that is named.

@@ -11,11 +11,13 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.orm import Session
 
+from actions.aside import is_pressing
 from actions.base import BusinessAction, Reply
 from actions.faq import SURE, HearingAction, answer, best
 from actions.labels import money
 from actions.question import Question
 from actions.services import Services
+from actions.work_order import progress_if_asked
 from core.account import find_account
 from core.outage import outage_at
 from core.payment import balance_of
@@ -96,9 +98,15 @@ class _Fitted(BusinessAction):
     response = ""
     otherwise = ""
     tells = False
+    brief = True
 
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`."""
+        progress = progress_if_asked(self.services, session, question)
+        if progress is not None:
+            return progress
+        if self.brief and is_pressing(question):
+            return Reply(self.response, {"lead": ""})  # the form that is open asks again in the same breath
         desk = Desk(self.services, session, question)
         matters = desk.matters()
         otherwise = self.services.phrases.say(f"smalltalk.lead.{self.otherwise}")
@@ -129,7 +137,7 @@ class ActionThank(_Fitted):
 class ActionAskCapabilities(_Fitted):
     """Says what can be done here."""
 
-    response, otherwise = "utter_capabilities", "capabilities"
+    response, otherwise, brief = "utter_capabilities", "capabilities", False
 
     def name(self) -> str:
         """Return the name that the domain uses."""
@@ -150,6 +158,8 @@ class ActionChitchat(HearingAction):
         if item is not None:
             return answer(self.services, item)
         text = self.services.phrases.say(f"smalltalk.chitchat.{kind}")
+        if is_pressing(question):
+            return Reply("utter_chitchat", {"text": _first(text)})
         return Reply("utter_chitchat", {"text": text}, Desk(self.services, session, question).buttons([]))
 
     def _kind(self, text: str) -> str:
@@ -160,6 +170,11 @@ class ActionChitchat(HearingAction):
         # Not always the same sentence, but the same one when a turn is run again.
         kinds = sorted(kind for kind in self.services.phrases.under("smalltalk.chitchat") if kind.startswith("other"))
         return kinds[sum(map(ord, text)) % len(kinds)]
+
+
+def _first(text: str) -> str:
+    """Return the first sentence."""
+    return re.split("(?<=[。！？])", text)[0]
 
 
 class ActionRepeat(Action):

@@ -42,7 +42,7 @@ class ActionExplainTier(ActionExplainTariff):
         rule = self._rule(plan, bounds)
         fact = self.facts.say(*found) if found else ""
         parts = [fact, now or rule] if fact else [now, rule]
-        parts.append(words.basis(plan))
+        parts.append(words.doubt(plan))
         buttons = self._next(session, question, account, standing, parts)
         return self._reply(account, parts, buttons, [words.tier_card(plan, bounds)])
 
@@ -134,12 +134,11 @@ class ActionExplainTou(ActionExplainTariff):
     def _home(self, question: Question, account: Account | None, found: Sequence[str]) -> Reply:
         """Say that homes have steps and no hours, and what a charging pile may have."""
         words = TariffWords(self.services)
-        charging = words.plan("charging", None, question.today)
+        wanted = self._is_about("hours", question) or self._is_about("class.charging", question)
+        charging = words.plan("charging", None, question.today) if wanted else None
         hint = self._say("tou.residential_hint", periods=words.periods(charging)) if charging else ""
-        parts = [
-            self.facts.say("tou.home"), hint, self.facts.say(*found) if found else "",
-            self.facts.say("tou.charging_valid", "tou.home_doubt"),
-        ]  # fmt: skip
+        doubts = ["tou.charging_valid", "tou.home_doubt"] if charging else ["tou.home_doubt"]
+        parts = [self.facts.say("tou.home"), hint, self.facts.say(*found) if found else "", self.facts.say(*doubts)]
         buttons = [(self._say(f"button.tou_{name}"), give("tariff_class", name)) for name in ("charging", "commercial")]
         return self._reply(account, parts, [*buttons, *self._switch(account)])
 
@@ -169,7 +168,7 @@ class ActionExplainTou(ActionExplainTariff):
             fact,
             words.hours(plan, question.now),
             words.now(plan, question.now) + own,
-            words.basis(plan, question.today),
+            words.doubt(plan, question.today),
         ]
         compare = [(self._say("button.compare"), "/compare_tariff")] if account else []
         return self._reply(account, parts, compare, [words.hours_card(plan)])

@@ -86,6 +86,13 @@ class TariffWords:
             return said
         return self._say("tariff.price.month", month=self._labels.of_month(month)) + said
 
+    def doubt(self, plan: Plan, month: date | None = None) -> str:
+        """Return that a price is assumed, and `month` where prices float; what it rests on stands on its card."""
+        said = "" if plan.status == "verified" else self._say("tariff.basis.assumed_short")
+        if month is None or plan.components is None:
+            return said
+        return self._say("tariff.price.month", month=self._labels.of_month(month)) + said
+
     def price_card(self, plan: Plan) -> dict[str, Any]:
         """Return the prices as a table."""
         if plan.kind == "tier":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -30,7 +31,7 @@ class ActionQueryUsage(BusinessAction):
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`."""
         account = self.account(session, question)
-        span = question.span() or _default(account, question.today)
+        span = question.span() or self._year(account, question) or _default(account, question.today)
         read_to = _last_reading(session, account)
         if account.closed_on is None and (read_to is None or span.first > read_to):
             return self._not_yet(account, span, read_to)
@@ -43,6 +44,14 @@ class ActionQueryUsage(BusinessAction):
             others = self.other_accounts(session, question, account)
             return Reply("utter_usage", values, others, slots=self.remember(account, span))
         return self._of_months(session, question, account, span, use, values)
+
+    def _year(self, account: Account, question: Question) -> Span | None:
+        """Return the last twelve whole months for 一年用多少, which names no year."""
+        if re.search(self.services.labels.usage_year, question.text) is None:
+            return None
+        last = add_months(question.today, -1)
+        first = max(add_months(last, -11), first_of_month(account.opened_on))
+        return Span.of_months(first, last) if first <= last else None
 
     def _not_yet(self, account: Account, span: Span, read_to: date | None) -> Reply:
         """Say when readings come in, and offer the last day that has one."""

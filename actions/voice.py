@@ -12,6 +12,7 @@ from actions.form import ActionForm
 from actions.form_base import FormAction
 from actions.form_hooks import HOOKS
 from actions.question import Question
+from actions.work_order import progress_if_asked
 from core.business import Business
 from core.form import FormState, wanted
 from core.promise import CONTACT, Subject, record
@@ -37,6 +38,9 @@ class ActionVoice(FormAction):
         # Sarcasm and 师傅讲修好了 are easily read as praise: nobody is thanked for a grievance.
         blames = question.intent == PRAISE and re.search(self.services.phrases.raw("voice.blame_words"), question.text)
         intent = COMPLAIN if blames else question.intent
+        progress = progress_if_asked(self.services, session, question)
+        if progress is not None:
+            return progress
         rows = self.services.businesses.choose(intent, question.text)
         if not rows:
             return Reply("utter_what_for")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from actions.base import BusinessAction, Reply
 from actions.order_base import AT_REST, OrderAction
 from actions.order_cancel import ActionCancelWorkOrder
 from actions.question import Question
+from actions.services import Services
 from core import promise
 from core import work_order as orders_core
 from core.promise import Subject
@@ -95,6 +97,17 @@ class ActionUrgeWorkOrder(OrderAction):
             return self.which(found, "utter_which_order_to_urge")
         order = found[0]
         return self.urged(session, question, order) if order.is_open else self.over(order)
+
+
+def progress_if_asked(services: Services, session: Session, question: Question) -> Reply | None:
+    """Return how far the customer's order is, if the words plainly ask for it (师傅到了没) and there is one.
+
+    For actions of intents that such a message is taken for.
+    """
+    if not re.search(services.phrases.raw("work_order.words.progress"), question.text):
+        return None
+    reply = ActionQueryWorkOrder(services).handle(session, question)
+    return None if reply.response == "utter_no_order" else reply
 
 
 ACTIONS: tuple[type[BusinessAction], ...] = (ActionQueryWorkOrder, ActionUrgeWorkOrder, ActionCancelWorkOrder)

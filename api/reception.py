@@ -63,7 +63,7 @@ class Reception:
         self, session: Session, conversation: Conversation, message: Message, *, now: datetime
     ) -> list[Draft] | None:
         """Return what the bridge says to this message, [] if a person will answer, or None if it is for Rasa."""
-        if message.payload == LEAVE_QUEUE and conversation.mode in ("queued", "bot"):
+        if self._leaves(conversation, message):
             if conversation.mode == "queued":
                 log_of.change_mode(conversation, "leave_queue", now=now)
             return [Draft("system", self._wording.left_queue)]
@@ -90,6 +90,13 @@ class Reception:
         again = message.payload or SAY + message.text
         buttons = ((self._wording.retry, again), (self._wording.handoff, HANDOFF))
         return Draft("system", self._wording.apology, buttons=buttons)
+
+    def _leaves(self, conversation: Conversation, message: Message) -> bool:
+        """Tell whether the message leaves the queue: by its button, or in words where no danger waits."""
+        if message.payload is not None:
+            return message.payload == LEAVE_QUEUE and conversation.mode in ("queued", "bot")
+        waits = conversation.mode == "queued" and conversation.priority != log_of.PRIORITY_DANGER
+        return waits and self._wording.leaves_queue(message.text)
 
     def _note(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> list[Draft]:
         if conversation.mode != "queued":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from functools import cached_property
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from core.clock import SHANGHAI
 from core.text import folded
 
+_SHORT = 24  # characters; a longer message says something that the person in the queue should read
 _END_OF_DAY = time(23, 59)  # of a limit in days
 
 
@@ -67,6 +69,8 @@ class Wording(BaseModel):
     queued_danger_note: str
     danger_note_again: str
     leave_queue: str
+    leave_words: list[str]
+    keep_words: list[str]
     left_queue: str
     photo: str
     problems: dict[str, str]
@@ -87,9 +91,24 @@ class Wording(BaseModel):
     def _handoff(self) -> frozenset[str]:
         return frozenset(folded(word) for word in self.handoff_words)
 
+    @cached_property
+    def _leaving(self) -> list[re.Pattern[str]]:
+        return [re.compile(words) for words in self.leave_words]
+
+    @cached_property
+    def _keeping(self) -> list[re.Pattern[str]]:
+        return [re.compile(words) for words in self.keep_words]
+
     def asks_for_person(self, text: str) -> bool:
         """Tell whether the whole text is one of the plain words for a person; the model understands the others."""
         return folded(text).strip("。.!！?？~，, ") in self._handoff
+
+    def leaves_queue(self, text: str) -> bool:
+        """Tell whether a short text says that its writer will not wait for a person any longer."""
+        said = folded(text)
+        if len(said) > _SHORT or any(word.search(said) for word in self._keeping):
+            return False
+        return any(words.search(said) for words in self._leaving)
 
     def notice(
         self, wording: str, values: Mapping[str, str], *, now: datetime
@@ -118,6 +137,16 @@ class Wording(BaseModel):
         clock = f"{local.hour}:{local.minute:02d}"
         near = {today: self.times.today, today + timedelta(days=1): self.times.tomorrow}
         return near.get(local.date(), self.times.other).format(time=clock, month=local.month, day=local.day)
+
+    @field_validator("leave_words", "keep_words")
+    @classmethod
+    def _patterns_are_sound(cls, words: list[str]) -> list[str]:
+        for pattern in words:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern} is no regular expression: {error}") from error
+        return words
 
     @model_validator(mode="after")
     def _payloads_name_orders(self) -> Self:

@@ -110,6 +110,9 @@ async def _say(
     output = message.output_channel
     form, waiting = forms.state(tracker), wishes.waiting(tracker)
     understood, parts = None, []
+    if forms.carried_out(tracker, message.metadata):
+        await handle(forms.confirmed(message))  # this very turn has been here before: its answer is told again
+        return None
     if typed and agent.is_ready():
         parsed = certain.sober(await agent.processor.parse_message(message))
         parts = wishes.split(knowing.preferred(forms.claimed(parsed, form)))

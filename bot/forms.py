@@ -16,7 +16,8 @@ from rasa.shared.nlu.constants import ENTITIES, ENTITY_ATTRIBUTE_TYPE, INTENT, I
 
 SLOT = "form"
 ANSWER = "inform"
-AGAIN = f"/{ANSWER}"
+AGAIN, YES = f"/{ANSWER}", "/affirm"
+SUBMITTED = "submitted"
 # These mean the same whatever is being asked.
 ALWAYS = frozenset({"report_danger", "request_human", "cancel", "repeat", "affirm", "deny", ANSWER})
 ANSWERING = frozenset({ANSWER, "affirm", "deny", "repeat"})
@@ -90,6 +91,20 @@ def asks_again(said: Text, before: Optional[Parsed], after: Optional[Parsed], mo
     if after is None or after.get("quiet"):
         return False
     return more or (before == after and said not in ANSWERING)
+
+
+def carried_out(tracker: Any, metadata: Any) -> bool:
+    """Tell whether this very turn has filed a form before: it is run again, after a crash."""
+    done = tracker.get_slot(SUBMITTED) if tracker is not None else None
+    asked_at = (metadata or {}).get("asked_at")
+    return bool(asked_at) and isinstance(done, dict) and done.get("asked_at") == asked_at
+
+
+def confirmed(message: UserMessage) -> UserMessage:
+    """Return the confirmation that finds what was filed."""
+    return UserMessage(
+        YES, message.output_channel, message.sender_id, input_channel=message.input_channel, metadata=message.metadata
+    )
 
 
 def again(message: UserMessage) -> UserMessage:

@@ -29,12 +29,12 @@ def split(parsed: Parsed) -> List[Parsed]:
     names = [name for name in names if name not in ASIDE and LOUDER.get(name) not in names] or names[:1]
     # A person takes the conversation over: what can be answered before is answered before.
     names.sort(key=lambda name: name == LAST)
-    if len(names) == 1:
+    if names == [parsed.get(INTENT, {}).get(INTENT_NAME_KEY)]:
         return [parsed]
     found = []
     for name in names:
         single = copy.deepcopy(parsed)
-        single[INTENT][INTENT_NAME_KEY] = name
+        single[INTENT] = {**parsed[INTENT], INTENT_NAME_KEY: name}
         found.append(single)
     return found
 

@@ -43,7 +43,7 @@ class Field(_Strict):
 
     `default` tells where it is taken from without asking: the customer's telephone on file, the account's address, or
     the message that opened the form. `when` asks it only if other fields have one of these values. `pattern` is
-    what a text must hold (a tax number).
+    what a text must hold (a tax number). `past`: the day lies behind (when it broke), else it lies ahead.
     """
 
     name: Key
@@ -56,6 +56,7 @@ class Field(_Strict):
     when: Mapping[str, tuple[str, ...]] = {}
     unit: str | None = None
     pattern: str | None = None
+    past: bool = False
     min: float | None = None
     max: float | None = None
     hint: str | None = None

@@ -20,6 +20,9 @@ from core.text import clean, folded
 # to change.
 WHICH, OFFER, ACCOUNT, CONFIRM, CODE, CHANGE = "_which", "_offer", "_account", "_confirm", "_code", "_change"
 SKIPPED = ""
+_OTHER_HOME = re.compile(
+    r"不是我(?:这|家|屋|的|自己)|(?:[他她]|爸|妈|爷爷|奶奶|爹|婆婆|老人|老的)[^，,。 ]{0,6}住|不住(?:我|这|一起)|地址"
+)
 TELLING_LENGTH = 6  # characters: a shorter message adds nothing to a description
 _NOT_THIS = re.compile(
     r"(?:不是|不要|别写|莫写)(?P<old>[^，,。;；!！]{1,20})[，,。;； ]*"
@@ -111,12 +114,19 @@ def correct(
     changed: list[str] = []
     for one in fields:
         told = changing or phones == [one.name] or (complete and one.kind in _PLAIN and tells(one, said))
+        told = told or (complete and one.kind == "address" and _elsewhere(said))
         if one.name not in state.values or not told:
             continue
         value = _corrected(one, said, today=today)
         if value is not None and value != state.values[one.name]:
             state, changed = state.with_value(one.name, value), [*changed, one.name]
     return state, changed
+
+
+def _elsewhere(said: Said) -> bool:
+    """Tell whether a place is named that is not the own home (她住在月湖湾3栋, 不是我这个户)."""
+    named = max(said.entities.get("address", ()), key=len, default="")
+    return bool(named) and not named[0].isdigit() and bool(_OTHER_HOME.search(said.text))
 
 
 def sharper(business: Business, state: FormState, said: Said, *, today: date) -> FormState | None:

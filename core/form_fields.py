@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from core.business import Field
@@ -31,7 +31,7 @@ _TEXT_INTRO = re.compile(
 )
 _PLACE = re.compile(r"[区县市镇乡村路街道巷弄苑园里城湾院坊栋幢座号楼层室组屯庄厂店校库期塘坪岗桥口旁边\d]")
 # What goes on behind a place that was recognised: 一期底商6号, 地下车库B1-078.
-_FURTHER = re.compile(r"^[^，,。;；!！?？\s]{1,20}")
+_CLAUSE = re.compile(r"[，,。;；!！?？\s]")
 _DOOR = re.compile(r"[\dA-Za-z号栋幢座层楼室期]|底商|车库|门面|单元|地下|路口|对面|旁边|隔壁")
 _NO_PLACE = re.compile(r"停电|没电|冇得电|跳闸|报修|坏|电表|的电|电压|一直|就是|用电|电话|手机|[我你他]|要|想|了")
 _PEOPLE = re.compile(r"([\d一二三四五六七八九两]{1,2})(?:口|个)人")
@@ -203,11 +203,12 @@ def _address(_one: Field, said: Said, _today: date) -> str:
 
 
 def _whole(place: str, text: str) -> str:
-    """Return a recognised place with what follows it in the text, as far as that still says where."""
-    after = text.partition(place)[2]
-    rest = _FURTHER.match(after)
-    goes_on = rest is not None and _DOOR.search(rest[0]) and not _NO_PLACE.search(rest[0])
-    return place + rest[0] if rest is not None and goes_on else place
+    """Return a recognised place with what stands around it in its clause, as far as that still says where."""
+    clause = next((part for part in _CLAUSE.split(text) if place in part), place)
+    before, after = clause.partition(place)[0], clause.partition(place)[2]
+    head = before if before and _PLACE.search(before) and not _NO_PLACE.search(before) else ""
+    tail = after if after and _DOOR.search(after) and not _NO_PLACE.search(after) else ""
+    return head + place + tail
 
 
 def _number(one: Field, said: Said, _today: date) -> str:
@@ -238,6 +239,10 @@ def _capacity(one: Field, said: Said, today: date) -> str:
 
 def _date(one: Field, said: Said, today: date) -> str:
     values = sorted(said.entities.get("date", ()))
+    if values and one.past:
+        day = date.fromisoformat(values[0])
+        # 礼拜四 without 上 or 下 is read as the one to come.
+        return (day - timedelta(days=7) if day > today else day).isoformat()
     if values and date.fromisoformat(values[0]) < today:
         raise Unreadable("past")
     if not values:

@@ -31,7 +31,9 @@ _AREA_END = re.compile(r"(?:新区|区|县|市)$")
 _GENERIC_END = re.compile(r"(?:小区|花园|家园|新村|新苑|社区|村)$")
 _SHORTEST = 2
 # A district of which the network knows nothing (江夏区…), at the beginning or behind what may stand before one.
-_FOREIGN = re.compile(r"(?:^|[市省州汉在住到是，,。 ])([一-龥]{1,2}[^小社园校厂景片城郊地山院矿林们个每][区县])(?![域内里])")
+_FOREIGN = re.compile(
+    r"(?:^|[市省州汉在住到是，,。 ])([一-龥]{1,2}[^小社园校厂景片城郊地山院矿林们个每][区县])(?![域内里])"
+)
 # 汉阳大道 names a road, not the district.
 _NO_DISTRICT = r"(?!大?道|路|街|站|桥|门|里|村)"
 _CAREFUL = ("remote", "rural", "city")  # area classes, the longest promise first
@@ -81,7 +83,8 @@ def locate(session: Session, *, account_no: str | None = None, address_text: str
 
     By account number first; an account that the network does not know is looked for by its address, if one is given.
     A district that is named binds: a name that only another district has is not found. A place that is not found keeps
-    its text, with the area class of its district if the network knows that. Whether the asker may know of the account is for the caller to decide.
+    its text, with the area class of its district if the network knows that. Whether the asker may know of the account
+    is for the caller to decide.
     """
     if account_no is not None:
         point = session.scalar(select(SupplyPoint).where(SupplyPoint.account_no == account_no))

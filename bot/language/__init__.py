@@ -15,6 +15,8 @@ from .numbers import read_count, read_digits
 
 _TO = re.compile(rf"\s*(?:{words.TO})\s*")
 _UNTIL_NOW = re.compile(words.UNTIL_NOW.replace("_", " ?"))
+_NOT = re.compile("(?<!是)(?:不是|不要|不查|别查|莫查|不看|莫看|不问|没问|没说)(?:要|查|看|问|说|的)?\\s*$")
+_EARLIEST, _LATEST = 1949, 9  # a year that anybody could mean; so many years ahead
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,9 @@ def year_of(word: str, today: date) -> int:
     if word in words.YEARS:
         return today.year + words.YEARS[word]
     year = int(read_digits(word))
+    earliest = 2010 if year < 100 else _EARLIEST
     year += 2000 if year < 100 else 0
-    if not 2010 <= year <= today.year + 9:
+    if not earliest <= year <= today.year + _LATEST:
         raise ValueError(word)
     return year
 
@@ -93,9 +96,20 @@ def feast_days(word: str, year: int) -> tuple[date, date]:
     return day, day
 
 
+def impossible(match: re.Match[str], today: date) -> Hit:
+    """Refuse what matches by ValueError: there is no such month or day."""
+    raise ValueError(match[0])
+
+
 def settle(hits: list[Hit], plain: str, today: date) -> list[Hit]:
-    """Read neighbouring hits together: 同期 of what else is named, X到Y as one range, X以来 up to now."""
-    return _until_now(_join(_same_time(hits), plain, today), plain, today)
+    """Read neighbouring hits together: 不是X是Y, 同期 of what else is named, X到Y as one range, X以来 up to now."""
+    return _until_now(_join(_same_time(_meant(hits, plain)), plain, today), plain, today)
+
+
+def _meant(hits: list[Hit], plain: str) -> list[Hit]:
+    """Leave out what is named only to be corrected: 不是上个月，是上上个月."""
+    meant = [hit for hit in hits if not _NOT.search(plain, max(0, hit.start - 8), hit.start)]
+    return meant or hits
 
 
 def _same_time(hits: list[Hit]) -> list[Hit]:

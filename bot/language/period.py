@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from bot.lexicon import time_words as words
 
-from . import Hit, Period, feast_days, hit_of, in_year, month_of, number_of_month, settle, year_of
+from . import Hit, Period, feast_days, hit_of, impossible, in_year, month_of, number_of_month, settle, year_of
 from .numbers import fold, read_count
 
 _Reader = Callable[["re.Match[str]", date], "Hit | None"]
@@ -45,11 +45,13 @@ def _scan(text: str, today: date) -> list[Hit]:
         for match in list(pattern.finditer(masked)):
             try:
                 hit = read(match, today)
-            except (ValueError, OverflowError):  # a 31st of June, a year of no customer
+            except (ValueError, OverflowError):  # a 31st of June, a year of no customer: none of it is another time
                 hit = None
-            if hit is not None:
+            else:
+                if hit is None:
+                    continue
                 hits.append(hit)
-                masked = masked[: hit.start] + "\0" * (hit.end - hit.start) + masked[hit.end :]
+            masked = masked[: match.start()] + "\0" * len(match[0]) + masked[match.end() :]
     hits.sort(key=lambda hit: hit.start)
     return settle(hits, plain, today)
 
@@ -260,6 +262,7 @@ _PAST_HINT = re.compile(words.PAST_HINT)
 _M = re.compile(words.M)
 # The order is the precedence: a day claims its month before the month rule sees it, a named year its tail.
 _RULES = _rules(
+    (words.IMPOSSIBLE, impossible),
     (words.ISO_DAY, _iso_day),
     (words.MAYBE_YEAR + words.FEAST_DAY, _feast_day),
     (words.YEAR + words.SAME_DAY, _same_day),

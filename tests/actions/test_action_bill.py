@@ -102,10 +102,11 @@ def test_a_factory_hears_its_three_largest_lines_and_sees_all(desk: Desk) -> Non
 
 
 def test_a_small_line_that_is_asked_for_comes_first(desk: Desk) -> None:
-    account, month = with_lines(desk, "sum(l.code = 'power_factor' and l.amount > 0) > 0 and count(*) >= 6")
-    (amount,) = (amount for label, _quantity, _price, amount in expected(desk, account, month) if label == "力调电费")
-    said = desk.ask(ASK, account, text="那个月力调罚了多少", entities=[period(month[:7])])
-    assert f"其中力调电费{amount:.2f}元；" in said.text
+    account, month = with_lines(desk, "sum(l.code = 'basic') > 0 and count(*) >= 6")
+    (amount,) = (amount for label, _quantity, _price, amount in expected(desk, account, month) if label == "尖峰")
+    said = desk.ask(ASK, account, text="那个月尖峰花了多少", entities=[period(month[:7])])
+    assert "其中尖峰" in said.text
+    assert f"共{amount:.2f}元；" in said.text.partition("尖峰")[2]
 
 
 def test_long_unit_prices_are_rounded_in_words_and_whole_on_the_card(desk: Desk) -> None:

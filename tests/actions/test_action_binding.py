@@ -13,6 +13,7 @@ from actions_desk import KEY, NOW, Desk, Said
 from structlog.testing import capture_logs
 
 from actions import codes
+from actions.binding import ActionBindAccount, ActionUnbindAccount
 from actions.codes import Checked
 from actions.question import Question
 from core.code_sender import DevelopmentSender, shown_codes
@@ -399,5 +400,35 @@ def test_binding_is_dropped_in_words(coded: Desk, mine: str, text: str) -> None:
     talk = Talk(coded)
     asked = talk.say(BIND, f"绑定{mine}", account_no=mine)
     assert re.fullmatch(asked.slots["form"]["pattern"], text)
-    assert talk.say(INFORM, text).response == "utter_cancel"
+    assert "没有绑" in talk.say(INFORM, text).text
     assert talk.slots["form"] is None
+
+
+@pytest.mark.parametrize("text", ["户号写在哪里啊，房东没给我", "我冇得户号", "这号在哪儿看"])
+def test_who_does_not_know_where_the_number_stands_is_told(coded: Desk, text: str) -> None:
+    talk = Talk(coded)
+    asked = talk.say(BIND, "绑户号")
+    assert any(re.search(word, text) for word in asked.slots["form"]["words"])
+    said = talk.say(INFORM, text)
+    assert ("电费账单" in said.text, talk.slots["form"]["asking"]) == (True, "account_no")
+
+
+def test_a_code_that_did_not_come_is_explained_and_sent_again_when_asked_for(coded: Desk, mine: str) -> None:
+    talk = Talk(coded)
+    asked = talk.say(BIND, f"绑定{mine}", account_no=mine)
+    first = talk.digits
+    for text in ("等了五分钟一条短信都冇得", "木有收到，重新发一遍中不中"):
+        assert any(re.search(word, text) for word in asked.slots["form"]["words"])
+    assert re.fullmatch(asked.slots["form"]["pattern"], "木有收到，重新发一遍中不中")
+    assert "被手机拦截" in talk.say(INFORM, "等了五分钟一条短信都冇得").text
+    assert talk.digits == first
+    assert "如果这个户号存在" in talk.say(INFORM, "木有收到，重新发一遍中不中", wait=90).text
+    assert talk.digits != first
+
+
+def test_giving_up_says_what_was_not_done(coded: Desk) -> None:
+    bind, unbind = coded.action(BIND), coded.action(UNBIND)
+    assert isinstance(bind, ActionBindAccount)
+    assert isinstance(unbind, ActionUnbindAccount)
+    assert "没有绑" in bind.dropped().values["text"]
+    assert unbind.dropped().response == "utter_unbind_kept"

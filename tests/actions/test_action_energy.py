@@ -145,6 +145,19 @@ def test_price_of_charging_comes_from_the_tariffs_with_its_doubt(desk: Desk, hom
         assert part in said.text
 
 
+@pytest.mark.parametrize(
+    ("action", "text"), [("action_ask_charging_pile", "充电桩怎么装啊"), ("action_ask_solar", "光伏有什么讲究")]
+)
+def test_first_answer_is_short_and_the_rest_stands_behind_buttons(
+    desk: Desk, home: str, action: str, text: str
+) -> None:  # fmt: skip
+    said = desk.ask(action, home, text=text)
+    assert len(said.text.splitlines()) <= 6
+    assert {"要准备什么", "钱怎么算"} <= {title for title, _ in said.buttons}
+    papers = desk.ask(action, home, text="/inform", intent="inform", entities=[entity("choice", "papers")])
+    assert "步骤：" in papers.text
+
+
 def test_pile_owner_sees_both_prices_on_the_own_kwh(desk: Desk) -> None:
     number = desk.account("user_class = 'charging'")
     said = desk.ask("action_ask_charging_pile", number, text="自用桩晚上充电是几毛一度")
@@ -257,9 +270,12 @@ def test_credit_and_insurance_are_explained_without_rate_amount_or_promise(desk:
 # -- all of them
 
 
+HOME_AT = "江岸区球场路8号3栋102室"
+
+
 def fill(chat: Chat, said: Said) -> Said:
     """Answer every question, by the first button or in words, until the summary is shown."""
-    words = {"电话": "13971234567", "哪": "江岸区球场路8号3栋102室", "多少平方米": "120", "千瓦": "7千瓦"}
+    words = {"电话": "13971234567", "哪": HOME_AT, "什么地方": HOME_AT, "多少平方米": "120", "千瓦": "7千瓦"}
     for _ in range(10):
         if "请核对" in said.text:
             break

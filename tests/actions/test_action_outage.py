@@ -291,3 +291,11 @@ def test_a_name_that_was_cut_short_is_found_in_the_whole_answer(grid: Grid) -> N
     asked = grid.say(REPORT, assurance=0, text="停电了")
     said = grid.say(INFORM, assurance=0, after=asked, text="洪山区狮子山下 那边", entities=address("洪山区狮子山"))
     assert "洪山区狮子山下现在没有已知的停电" in said.text
+
+
+def test_an_address_whose_beginning_was_cut_off_is_made_whole(grid: Grid) -> None:
+    text = "我报修。地址武昌区积玉新居8栋2单元301整栋没电电话13900001111"
+    confirm = grid.say(REPORT, assurance=0, text=text, entities=[
+        *address("新居8栋2单元301"), {"entity": "outage_scope", "value": "building"},
+    ])  # fmt: skip
+    assert "故障地址：武昌区积玉新居8栋2单元301" in confirm.text

@@ -138,10 +138,19 @@ def test_a_payment_of_one_day_can_be_asked_for(desk: Desk) -> None:
 
 
 def test_no_payment_in_a_period_is_said_with_the_period(desk: Desk) -> None:
-    for month in ("2020-01", "2027-03"):
+    for month, more in (("2020-01", "太早"), ("2027-03", "登记核查")):
         said = desk.ask(PAYMENT, desk.account(PLAIN), entities=[period(month)])
-        assert said.response == "utter_no_payment"
         assert f"没有{int(month[:4])}年{int(month[5:])}月的缴费记录" in said.text
+        assert more in said.text
+
+
+def test_who_asks_for_the_last_payment_hears_that_one_and_no_sum(desk: Desk) -> None:
+    account = desk.account(PLAIN)
+    amount, *_rest = payments(desk, account, "2026-05-01", "2026-11-22")[-1]
+    said = desk.ask(PAYMENT, account, text="上次是哪天交的")
+    assert said.text.startswith("最近一笔是")
+    assert f"的{Decimal(amount) / 100:.2f}元" in said.text
+    assert "一共" not in said.text
 
 
 def test_failed_and_returned_payments_are_listed_but_not_counted(desk: Desk) -> None:

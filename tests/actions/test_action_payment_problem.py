@@ -265,3 +265,24 @@ def test_whether_the_money_came_back_drops_nothing(writing: Desk, tmp_path: Path
     desk, account = late_and_returned(writing, tmp_path, writing.account(OWN))
     said = desk.ask("action_cancel", account, text=text)
     assert said.text.startswith("9月9日的61.20元（银行）已经退回")
+
+
+def test_whether_it_came_back_is_asked_of_the_month_before(writing: Desk, tmp_path: Path) -> None:
+    desk, account = late_and_returned(writing, tmp_path, writing.account(OWN))
+    (tmp_path / "later").mkdir()
+    later = (
+        "update payments set paid_at = replace(paid_at, '2026-09', '2026-08') where reference like 'T2026-09-09%'",
+    )
+    desk = desk.changed(tmp_path / "later", later)
+    asked = desk.ask(ASK, account, text="7月份扣了两次", entities=[period("2026-07")])
+    said = desk.ask("action_cancel", account, text="退了没", after=asked)
+    assert said.text.startswith("8月9日的61.20元（银行）已经退回")
+
+
+def test_a_debit_that_failed_is_told_with_the_one_that_went_through(writing: Desk, tmp_path: Path) -> None:
+    account = writing.account(OWN)
+    rows = [
+        payment(account, "2026-11-15 02:10", 88.5, status="failed"), payment(account, "2026-11-15 02:20", 88.5),
+    ]  # fmt: skip
+    said = with_payments(writing, tmp_path, *rows, account=account).ask(ASK, account, text="有一笔扣款失败")
+    assert "随后同样金额的那笔成功了，您没有多交" in said.text

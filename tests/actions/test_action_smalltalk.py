@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -125,3 +126,32 @@ def test_small_talk_of_no_kind_varies_but_is_the_same_when_run_again(writing: De
     said = [writing.ask("action_chitchat", text=text).text for text in texts]
     assert said == [writing.ask("action_chitchat", text=text).text for text in texts]
     assert len(set(said)) >= 2
+
+
+@pytest.mark.parametrize("action", ["action_chitchat", "action_out_of_scope", "action_default"])
+@pytest.mark.parametrize("text", ["你们吃屎的", "再不来弄死你们", "傻逼机器人", "你去死吧"])
+def test_insult_and_threat_are_answered_calmly(writing: Desk, action: str, text: str) -> None:
+    said = writing.ask(action, text=text)
+    assert said.text.startswith("听得出您很生气，对不起。")
+    assert payloads(said) == ["/report_outage", "/complain", "/request_human"]
+
+
+@pytest.mark.parametrize("text", ["我想死", "老头子走了我也想去死算了"])
+def test_who_wants_to_die_is_not_taken_for_one_who_insults(writing: Desk, text: str) -> None:
+    assert "12356" in writing.ask("action_chitchat", text=text).text
+
+
+@pytest.mark.parametrize("action", ["action_greet", "action_thank", "action_chitchat"])
+def test_in_an_open_form_small_talk_is_one_sentence_without_buttons(writing: Desk, action: str) -> None:
+    number = account(writing, owing=True)
+    said = writing.ask(action, number, text="今天好热啊", slots={"form": {"kind": "business"}})
+    assert (said.buttons, len(re.findall("[。？！]", said.text))) == ([], 1)
+
+
+def test_a_form_that_does_not_ask_again_leaves_the_greeting_as_it_is(writing: Desk) -> None:
+    assert payloads(writing.ask("action_greet", slots={"form": {"kind": "order", "quiet": True}})) == MENU
+
+
+def test_an_insult_in_an_open_form_gets_one_calm_sentence(writing: Desk) -> None:
+    said = writing.ask("action_chitchat", text="你们吃屎的", slots={"form": {"kind": "business"}})
+    assert (said.text, said.buttons) == ("听得出您很生气，对不起。", [])

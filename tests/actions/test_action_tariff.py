@@ -245,6 +245,18 @@ def test_homes_hear_that_they_have_no_hours_and_nothing_is_invented(desk: Desk) 
         assert "低谷23:00—7:00，每度0.43元" in said.text
 
 
+def test_who_only_asks_whether_homes_may_have_hours_is_spared_them(desk: Desk) -> None:
+    said = desk.ask(TOU, desk.account(HOME), text="家里能办峰谷吗")
+    assert said.text.count("\n") == 1
+    assert ("充电桩时段", '/inform{"tariff_class": "charging"}') in said.buttons
+
+
+def test_a_factory_that_asks_for_the_hours_of_businesses_hears_its_own(desk: Desk) -> None:
+    account = desk.account("plan_code = 'hubei.industrial.two.10kv'")
+    said = desk.ask(TOU, account, text="工商业用电的尖峰、高峰时段如何划分？", entities=of_class("commercial"))
+    assert said.text.startswith("两部制工业（1至10千伏）的时段")
+
+
 def test_the_hours_of_a_shop_are_those_of_the_season_and_the_present_rate_is_told(desk: Desk) -> None:
     shop = desk.account("plan_code = 'hubei.commercial.single.lv.tou'")
     winter = desk.ask(TOU, shop, text="几点便宜")

@@ -144,3 +144,18 @@ def test_every_open_account_gets_an_answer_without_holes(desk: Desk) -> None:
         said = desk.ask(ASK, account, text="两部制、合表、充电桩、峰谷，哪个便宜")
         assert "元" in said.text
         assert "App或95598" in said.text or "户号" in said.text
+
+
+def test_who_has_the_hours_is_told_so_and_no_form_begins(desk: Desk) -> None:
+    account = desk.account("profile = 'charging' and opened_on < '2025-10-01'")
+    said = desk.ask(
+        "action_form", account, text="车位充电那个表换成峰谷的", intent="switch_tariff", assurance=2
+    )  # fmt: skip
+    assert said.text.startswith("您现在就是按峰谷分时收的。现在的划算。")
+    assert said.slots["form"] is None
+
+
+def test_who_has_the_hours_may_give_them_up(desk: Desk) -> None:
+    account = desk.account("profile = 'charging' and opened_on < '2025-10-01'")
+    said = desk.ask("action_form", account, text="充电桩的分时我要取消", intent="switch_tariff", assurance=2)
+    assert said.slots["form"]["business"] == "charging_tou_off"

@@ -39,6 +39,13 @@ def test_without_a_period_the_last_whole_month_is_told(desk: Desk) -> None:
     assert desk.ask(ASK, account).text.startswith(f"2026年10月用电{kwh(used)}度")
 
 
+def test_a_year_without_its_name_is_the_last_twelve_months(desk: Desk) -> None:
+    account = desk.account(HOME)
+    said = desk.ask(ASK, account, text="一年用了多少电")
+    used = desk.used(account, date(2025, 11, 1), date(2026, 10, 31))
+    assert said.text.startswith(f"2025年11月至2026年10月用电{kwh(used)}度")
+
+
 def test_of_an_account_opened_this_month_the_current_month_is_told(desk: Desk, tmp_path: Path) -> None:
     account = desk.account(HOME)
     mine = "account_id = (select id from accounts where account_no = ?)"

@@ -152,6 +152,28 @@ def test_with_a_bound_account_orders_of_other_conversations_are_seen(writing: De
     assert number in writing.ask(QUERY, "4201000000009").text
 
 
+@pytest.mark.parametrize(
+    ("action", "intent", "text"),
+    [
+        ("action_voice", "complain", "师傅到我店门口没？"),
+        ("action_default", "nlu_fallback", "投诉处理得咋样了"),
+        ("action_greet", "greet", "那单子还在不在"),
+    ],
+)
+def test_a_plain_question_after_an_order_is_answered_whatever_it_is_taken_for(
+    writing: Desk, action: str, intent: str, text: str
+) -> None:
+    assert writing.ask(action, text=text, intent=intent).response != "utter_order_progress"
+    number = file(writing, REPAIR)
+    assert number in writing.ask(action, text=text, intent=intent).text
+
+
+@pytest.mark.parametrize("text", ["师傅到了两个小时才来，还骂人", "投诉你们抢修不来", "师傅修好了，态度真好"])
+def test_what_is_no_question_after_an_order_stays_what_it_is(writing: Desk, text: str) -> None:
+    file(writing, REPAIR)
+    assert writing.ask("action_voice", text=text, intent="complain").response != "utter_order_progress"
+
+
 # -- faster
 
 
@@ -242,7 +264,10 @@ def test_a_no_in_other_words_keeps_it(writing: Desk, text: str) -> None:
     asked = writing.ask(CANCEL, text="单子撤了")
     assert re.fullmatch(asked.slots["form"]["pattern"], text)
     kept = writing.ask("action_inform", text=text, after=asked)
-    assert (kept.response, kept.slots["form"], state(writing, number)[0]) == ("utter_order_kept", None, "accepted")
+    assert (kept.response, state(writing, number)[0]) == ("utter_order_kept", "accepted")
+    assert re.fullmatch(kept.slots["form"]["pattern"], "唉，还是撤了吧")
+    assert writing.ask("action_inform", text="唉，还是撤了吧", after=kept).response == "utter_order_cancel_confirm"
+    assert writing.ask("action_affirm", text="好的", after=kept).response == "utter_affirm_alone"
 
 
 @pytest.mark.parametrize("text", ["撤了还能再报吗", "撤不撤得掉？", "怎么取消工单", "撤了没"])

@@ -163,6 +163,35 @@ async def test_the_queue_can_be_left_and_the_bot_answers_again(bridge: Bridge) -
     assert len((await customer.press(leave["id"]))["messages"]) == 1  # pressed again, it is no silence
 
 
+@pytest.mark.parametrize(
+    "text", ["等不起，不排了，还是问你", "算了不等了", "莫等哒", "不要人工了", "没空等，我直接问你", "不想等了！"]
+)
+async def test_the_queue_can_be_left_in_words(bridge: Bridge, text: str) -> None:
+    customer = await bridge.customer()
+    await customer.say("转人工")
+    left = await customer.say(text)
+    assert (left["mode"], left["messages"][0]["text"]) == ("bot", bridge.parts.wording.left_queue)
+    assert bridge.rasa.asked == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["等不及了快来人", "还要等多久", "不等了，你们马上派人", "电表不走了", "我家孩子等不到电", "你们是不是不用排队"],
+)
+async def test_who_only_presses_for_speed_stays_in_the_queue(bridge: Bridge, text: str) -> None:
+    customer = await bridge.customer()
+    await customer.say("转人工")
+    answer = await customer.say(text)
+    assert (answer["mode"], answer["messages"][0]["text"]) == ("queued", bridge.parts.wording.queued_note)
+
+
+async def test_words_do_not_leave_the_queue_while_a_danger_waits(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    await customer.say(DANGER)
+    answer = await customer.say("不等了")
+    assert (answer["mode"], answer["messages"][0]["text"]) == ("queued", bridge.parts.wording.queued_danger_note)
+
+
 async def test_who_leaves_the_queue_after_a_danger_is_no_longer_at_its_head(bridge: Bridge) -> None:
     customer = await bridge.customer()
     [leave] = (await customer.say("转人工"))["messages"][0]["buttons"]

@@ -75,3 +75,23 @@ def test_form_asks_again_only_after_another_question():
     assert not forms.asks_again("apply_transfer", None, ADDRESS, False)
     assert forms.asks_again("apply_transfer", None, ADDRESS, True)
     assert not forms.asks_again("query_bill", {**ADDRESS, "quiet": True}, {**ADDRESS, "quiet": True}, False)
+
+
+class Remembered:
+    def __init__(self, submitted):
+        self.submitted = submitted
+
+    def get_slot(self, name):
+        return self.submitted if name == "submitted" else None
+
+
+@pytest.mark.parametrize(
+    ("submitted", "asked_at", "expected"),
+    [
+        ({"asked_at": "2026-11-22T02:00:00+00:00", "form": "f1"}, "2026-11-22T02:00:00+00:00", True),
+        ({"asked_at": "2026-11-22T02:00:00+00:00", "form": "f1"}, "2026-11-22T02:00:09+00:00", False),
+        (None, "2026-11-22T02:00:00+00:00", False),
+    ],
+)
+def test_only_the_very_turn_that_filed_a_form_is_told_again(submitted, asked_at, expected):
+    assert forms.carried_out(Remembered(submitted), {"asked_at": asked_at}) is expected

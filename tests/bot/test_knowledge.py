@@ -141,11 +141,11 @@ def read(name: str, confidence: float, score: float) -> dict[str, Any]:
 
 
 def test_doubtful_intent_gives_way_to_what_is_surely_known() -> None:
-    parsed = read("query_usage", 0.5, 0.95)
+    parsed = read("ask_app_help", 0.5, 0.95)
     moved = preferred(parsed)
     assert moved["intent"]["name"] == "nlu_fallback"
-    assert moved["intent_ranking"][0]["name"] == "query_usage"
-    assert parsed["intent"]["name"] == "query_usage"
+    assert moved["intent_ranking"][0]["name"] == "ask_app_help"
+    assert parsed["intent"]["name"] == "ask_app_help"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,7 @@ def test_doubtful_intent_gives_way_to_what_is_surely_known() -> None:
     [
         read("query_usage", 0.95, 0.95), read("query_usage", 0.5, 0.8), read("report_danger", 0.3, 0.99),
         read("report_fault+query_bill", 0.3, 0.99), read("inform", 0.3, 0.99), {"intent": {"name": "greet"}},
+        read("explain_tariff", 0.85, 0.99), read("compare_tariff", 0.5, 0.99), read("pay_bill", 0.4, 0.95),
     ],
 )  # fmt: skip
 def test_sure_intent_danger_and_faults_stay_what_they_are(parsed: dict[str, Any]) -> None:

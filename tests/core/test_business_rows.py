@@ -256,3 +256,30 @@ def test_the_charging_tariff_tells_its_prices_and_its_doubt_before_anything_is_a
     intro = TABLE.get("charging_tou_on").intro
     assert intro is not None
     assert all(part in intro for part in ("0.15", "0.10", "0.20", "12个月", "以网上国网App或95598答复为准"))
+
+
+def test_no_source_that_is_read_out_has_a_mark_of_ours() -> None:
+    marks = r"\bS\d|常识|未核实|未见|未查到|整理"
+    assert [row.key for row in TABLE if re.search(marks, row.source)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("我老伴81了，腿脚不好，能不能派人上门教我交电费", "special_elder"),
+        ("我老娘八十三了，下不了床，派个人上门看看", "special_elder"),
+        ("刚摔断了腿，能不能派人上门", "special_disabled"),
+        ("七十八岁的聋哑老人，要上门", "special_disabled"),
+        ("家里有制氧机，老人卧床", "special_life_support"),
+    ],
+)
+def test_who_needs_a_visit_gets_the_row_for_them(text: str, key: str) -> None:
+    assert [row.key for row in TABLE.choose("request_special_service", text)] == [key]
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"), [("我换手机了", False), ("我的手机换号了", False), ("我的", True), ("是我自己的号", True)]
+)
+def test_a_new_number_is_the_owners_only_if_said(text: str, fits: bool) -> None:
+    owner = next(one for one in TABLE.get("update_phone").field("whose").options if one.value == "owner")
+    assert any(re.search(word, text) for word in owner.words) is fits

@@ -161,3 +161,29 @@ def test_a_telephone_number_changes_the_only_telephone_once_nothing_else_is_aske
     assert form.correct(ROW, state, Said("13811112222"), today=TODAY) == (state, [])
     corrected, changed = form.correct(ROW, state, Said("13811112222"), today=TODAY, complete=True)
     assert (changed, corrected.values["phone"]) == (["phone"], "13811112222")
+
+
+def test_the_day_of_a_damage_lies_behind() -> None:
+    one = ROW.field("day").model_copy(update={"past": True})
+    for said, day in (("2026-11-26", "2026-11-19"), ("2026-11-20", "2026-11-20")):
+        assert read(one, Said("礼拜四晚上", {"date": [said]}), today=TODAY) == day
+
+
+def test_a_home_that_is_not_the_own_one_replaces_the_address_on_file() -> None:
+    state = FormState("f1", "transfer", {"owner": "王建国", "address": "武东小区2栋"})
+    said = Said("她住在汉阳月湖湾3栋1单元201 不是我这个户", {"address": ["汉阳月湖湾3栋1单元201"]})
+    corrected, changed = form.correct(ROW, state, said, today=TODAY, complete=True)
+    assert (changed, corrected.values["address"]) == (["address"], "汉阳月湖湾3栋1单元201")
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "expected"),
+    [
+        ("武昌区中北路积玉新居4栋1单元302", "4栋1单元302", "武昌区中北路积玉新居4栋1单元302"),
+        ("江岸区狮城名居一期底商6号，我姓周", "江岸区狮城名居", "江岸区狮城名居一期底商6号"),
+        ("地址是知音苑3栋，一直没电", "知音苑3栋", "知音苑3栋"),
+        ("我要报修知音苑3栋", "知音苑3栋", "知音苑3栋"),
+    ],
+)
+def test_address_is_whole_and_nothing_but_the_address(text: str, found: str, expected: str) -> None:
+    assert value("address", text, address=[found]) == expected

@@ -56,8 +56,10 @@ def test_thanks_and_claims_for_what_is_over_raise_no_alarm(line: SafetyLine, tex
 @pytest.mark.parametrize(
     "text",
     [
-        "昨天线断了掉路边，感谢你们尽快处理", "上周修好的插座现在又冒烟，再不来我要你们赔", "3号楼变压器冒烟，烧了东西你们赔不赔",
-        "我爸昨天被电到了，多亏邻居拉开，人还晕着", "前天那根杆子歪了，没修好，出事谁赔", "线断了搭在车上，快把它弄好，不然要你们赔",
+        "昨天线断了掉路边，感谢你们尽快处理", "上周修好的插座现在又冒烟，再不来我要你们赔",
+        "3号楼变压器冒烟，烧了东西你们赔不赔",
+        "我爸昨天被电到了，多亏邻居拉开，人还晕着", "前天那根杆子歪了，没修好，出事谁赔",
+        "线断了搭在车上，快把它弄好，不然要你们赔",
     ],
 )  # fmt: skip
 def test_a_danger_that_goes_on_is_one_in_spite_of_thanks_and_claims(line: SafetyLine, text: str) -> None:
@@ -67,7 +69,8 @@ def test_a_danger_that_goes_on_is_one_in_spite_of_thanks_and_claims(line: Safety
 @pytest.mark.parametrize(
     "text",
     [
-        "总闸掉下来了", "线路上那个空开老是跳下来", "来电人询问如何缴费", "箱变响，没冒烟也没火花", "网线掉了", "热水器打不着火",
+        "总闸掉下来了", "线路上那个空开老是跳下来", "来电人询问如何缴费", "箱变响，没冒烟也没火花",
+        "网线掉了", "热水器打不着火",
         "表箱门关不拢，电倒是还有",
     ],
 )  # fmt: skip
@@ -78,7 +81,8 @@ def test_words_that_only_look_like_a_danger_are_none(line: SafetyLine, text: str
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("总闸掉下来了，表箱里冒火花", "fire"), ("没冒烟，可是电线断了掉在地上", "wire"), ("网线被掉下来的高压线压住了", "wire"),
+        ("总闸掉下来了，表箱里冒火花", "fire"), ("没冒烟，可是电线断了掉在地上", "wire"),
+        ("网线被掉下来的高压线压住了", "wire"),
         ("来电人的孩子触电了", "shock"),
     ],
 )  # fmt: skip

@@ -68,6 +68,11 @@ class Scenario:
     def name(self) -> str:
         return f"{self.path.parent.name}/{self.path.stem}"
 
+    @property
+    def disturbs(self) -> bool:
+        """Whether others cannot talk meanwhile: processes stop, outages are moved, neighbours report."""
+        return any({"signal", "dianfu", "as"} & set(turn) for turn in self.turns)
+
 
 def load(path: Path) -> Scenario:
     """Read a file; an unknown key is an error, or a check could silently not be made."""
@@ -162,6 +167,7 @@ class Faults:
         self.stack = stack
         self.locks: dict[str, sqlite3.Connection] = {}
         self.timers: list[threading.Timer] = []
+        self.asleep: set[str] = set()
 
     def do(self, what: str) -> None:
         """Obey "stop rasa", "go rasa", "kill rasa", "pause rasa 3" (goes on by itself); databases: all but kill."""
@@ -183,18 +189,20 @@ class Faults:
             self.locks[name] = lock
         else:
             self._send(name, signal.SIGSTOP)
+            self.asleep.add(name)
 
     def go(self, name: str) -> None:
         if name in DATABASES:
             self.locks.pop(name).close()
         else:
             self._send(name, signal.SIGCONT)
+            self.asleep.discard(name)
 
     def over(self) -> None:
         """Let everything work again."""
         for timer in self.timers:
             timer.join()
-        for name in (*PROCESSES, *tuple(self.locks)):
+        for name in (*self.asleep, *self.locks):
             self.go(name)
 
     def _send(self, name: str, number: signal.Signals) -> None:

@@ -34,14 +34,14 @@ def client(stack: Stack, customers: dict[str, Customer]) -> Iterator[Client]:
     [number] = customers["farm"].accounts
     _orders(stack, "UPDATE work_orders SET state = 'closed' WHERE account_no = ?", number)
     opened = Client(stack.url, stack.tool("token", "--account-no", number, "--assurance", "2"))
-    replies = opened.ask("我怀疑电表跑得飞快，想叫人来校一校表")
+    replies = opened.ask("我要申请校表，觉得表走得太快了")
     for _ in range(6):
         if "请核对" in words_of(replies):
             break
         titles = buttons_of(replies)
-        replies = opened.press(
-            next((one for title, one in titles.items() if "跳过" in title), next(iter(titles.values())))
-        )
+        assert titles, words_of(replies)
+        skip = [button for title, button in titles.items() if "跳过" in title]
+        replies = opened.press([*skip, *titles.values()][0])
     assert "请核对" in words_of(replies), words_of(replies)
     yield opened
     opened.close()
@@ -96,7 +96,7 @@ def assert_one_order_told_once(stack: Stack, client: Client) -> None:
 
 
 @pytest.mark.parametrize("killed", ["api", "actions", "rasa"])
-@pytest.mark.parametrize("asleep", ["actions", "rasa"])
+@pytest.mark.parametrize("asleep", ["actions"])
 def test_a_confirmation_cut_off_by_a_death_becomes_one_order(
     killed: str, asleep: str, stack: Stack, client: Client
 ) -> None:
