@@ -158,8 +158,9 @@ class ActionForm(FormAction):
     def again(self, session: Session, question: Question, state: FormState, one: Field, reason: str) -> Reply:
         """Ask once more, and say what was wrong; after some failures offer a way out."""
         state = replace(state, failures=state.failures + 1)
-        facts = self.words.facts_asked(self.services.businesses.get(state.business), question.text)
-        lead = facts or self.words.wrong(one, reason)
+        business = self.services.businesses.get(state.business)
+        facts = "" if reason == "too_long" else self.words.facts_asked(business, question.text)
+        lead = f"{facts}\n{self.words.back(business)}" if facts else self.words.wrong(one, reason)
         return self.ask(session, question, state, lead=lead, ways_out=state.failures >= PATIENCE)
 
     def advance(
@@ -218,7 +219,7 @@ class ActionForm(FormAction):
         amended = self._amended(session, question, state, complete=not yes)
         if amended:
             return amended
-        if yes and state.asking == CHANGE:
+        if yes and state.asking == CHANGE and not self.words.keeps(question.text):
             return self.ask(session, question, replace(state, asking=CONFIRM))
         if yes:
             return self.submit(session, question, state, business)

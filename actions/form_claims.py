@@ -45,7 +45,10 @@ def claims(services: Services, business: Business, state: FormState) -> dict[str
         return hints | {"pattern": CODE_MESSAGE}
     if state.asking == ACCOUNT:
         return hints | {"entities": ["account_no", "tariff_class"], "free": True}
-    return hints | _of_field(services, business.field(str(state.asking)))
+    asked = _of_field(services, business.field(str(state.asking)))
+    if state.account_no:
+        asked["words"].append(raw("form.account_fix_words"))  # 点错了，不是这个户号
+    return hints | asked
 
 
 def _of_field(services: Services, one: Field) -> dict[str, Any]:
@@ -53,11 +56,16 @@ def _of_field(services: Services, one: Field) -> dict[str, Any]:
     patterns = [raw("form.skip_words")] if one.optional else []
     if one.kind == "text" and one.default == "message":
         patterns.append(raw("form.story_words"))  # what happened is told here, whatever else it sounds like
+    if one.kind in ("number", "energy", "amount"):
+        patterns.append(raw("form.number_words"))
     if one.pattern:
         patterns.append(f".{{0,12}}(?:{one.pattern}).{{0,6}}")
     return {
         "free": one.kind in FREE,
         "entities": [ENTITY_OF[one.kind]] if one.kind in ENTITY_OF else [],
-        "words": [word for option in one.options for word in (*option.words, re.escape(option.label))],
+        "words": [
+            *(word for option in one.options for word in (*option.words, re.escape(option.label))),
+            *([raw("form.day_words")] if one.kind == "date" else []),
+        ],
         "pattern": "|".join(f"(?:{pattern})" for pattern in patterns),
     }

@@ -52,6 +52,10 @@ class FormWords:
         """Tell whether a message confirms in words that are no plain yes (提交吧)."""
         return bool(re.fullmatch(self._raw("form.yes_words"), text.strip()))
 
+    def keeps(self, text: str) -> bool:
+        """Tell whether nothing is to be changed after all (不改了，就这样)."""
+        return bool(re.match(self._raw("form.keep_words"), text.strip()))
+
     def facts_asked(self, business: Business, text: str) -> str:
         """Return fee, time and papers of a business that a message in the middle of its form asks for (要钱不)."""
         return self._facts(business) if self.only_asks(text) else ""

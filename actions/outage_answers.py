@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from core.form_fields import CHINESE_DIGITS
-from core.text import clean, folded
+from core.text import PUNCTUATION, clean, folded
 
 if TYPE_CHECKING:
     from actions.outage_words import OutageWords
@@ -54,7 +54,7 @@ class Answers:
 
     def place_in_list(self, text: str) -> int | None:
         """Return which of the offered answers is meant (第一个 is 0), None if the text is no ordinal."""
-        found = self._pattern("ordinal").fullmatch(folded(text).rstrip("。.!"))
+        found = self._pattern("ordinal").fullmatch(folded(text).rstrip(PUNCTUATION))
         return int(found[1].translate(CHINESE_DIGITS)) - 1 if found else None
 
     def is_back(self, text: str) -> bool:
@@ -74,7 +74,7 @@ class Answers:
 
     def place(self, text: str) -> str:
         """Return a text without the telephone and account numbers in it, which are no part of an address."""
-        return self._pattern("contact").sub("", text).strip(" ，,。.、;；")
+        return self._pattern("contact").sub("", text).strip(PUNCTUATION)
 
     def _has(self, name: str, text: str) -> bool:
         return bool(self._pattern(name).search(text))

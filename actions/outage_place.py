@@ -59,6 +59,7 @@ class PlaceFinder:
             return self.of_account(named[0])
         said = self.question.values("address")
         text = clean(max(said, key=len, default="") or typed)[:MAX_ADDRESS]
+        text = self._grown(text) if said else text
         if said and typed and not _known(locate(self.workorder, address_text=text)):
             # The understanding may have cut the name short (狮子山 of 狮子山下): the whole answer is looked through.
             text = clean(typed)[:MAX_ADDRESS] if _known(locate(self.workorder, address_text=typed)) else text
@@ -76,6 +77,18 @@ class PlaceFinder:
         if before in self.own:
             return self.of_account(str(before))
         return Where(ask="account")
+
+    def _grown(self, part: str) -> str:
+        """Return an address whose end was cut off (新华路北湖 of 新华路北湖小筑5栋), if the message names the place."""
+        text = clean(self.question.text)
+        found, at = locate(self.workorder, address_text=text), text.find(part)
+        if at < 0 or isinstance(found, list) or not found.known:
+            return part
+        name = re.escape(found.area.removeprefix(found.district or ""))
+        match, end = re.search(name + self.services.phrases.raw("outage.words.door"), text), at + len(part)
+        if match is None or match.end() <= end or match.start() > end:
+            return part
+        return text[min(at, match.start()) : match.end()]
 
     def _whole(self, part: str) -> str:
         """Return an address whose beginning was cut off (新居8栋 of 积玉新居8栋), if the message names the place."""

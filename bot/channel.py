@@ -114,7 +114,7 @@ async def _say(
         await handle(forms.confirmed(message))  # this very turn has been here before: its answer is told again
         return None
     if typed and agent.is_ready():
-        parsed = certain.sober(await agent.processor.parse_message(message))
+        parsed = wishes.meant(certain.sober(await agent.processor.parse_message(message)))
         parts = wishes.split(knowing.preferred(forms.claimed(parsed, form)))
         await handle(wishes.told(message, parts[0]))
         understood = {"intent": parsed["intent"]["name"], "confidence": parsed["intent"]["confidence"]}

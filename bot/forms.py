@@ -25,8 +25,9 @@ ANSWERING = frozenset({ANSWER, "affirm", "deny", "repeat"})
 VAGUE = frozenset({"nlu_fallback", "out_of_scope"})
 SHORT = 24  # characters: a longer message with an address in it may well be about something else
 MOSTLY = 0.5  # of a message: where an entity takes up less, the rest is what the message is about
-SURE, CERTAIN = 0.6, 0.9
+SURE, LIKELY = 0.6, 0.7
 DROP = "cancel"
+_ASKING = re.compile(r"[?？]|[吗么哦]$|什么|怎么|咋|多少|几多|可有|(.)不\1")
 _PERSON = re.compile("人工|转接|转人|转给|客服|真人|坐席|座席|接线|[找来换]个?(活|大活)?人|工作人员|专人|经理|值班")
 Parsed = Dict[Text, Any]
 
@@ -71,6 +72,8 @@ def _answers(parsed: Parsed, form: Parsed) -> bool:
     wanted = [one for one in parsed.get(ENTITIES, ()) if one.get(ENTITY_ATTRIBUTE_TYPE) in form.get("entities", ())]
     if wanted and (name in VAGUE or sure < SURE or _share(wanted, text) >= MOSTLY):
         return True
+    if name in VAGUE and sure >= LIKELY and _ASKING.search(text):
+        return False
     doubtful = sure < SURE and bool(form.get("doubtful"))
     return doubtful or (bool(form.get("free")) and (name in VAGUE or sure < SURE))
 

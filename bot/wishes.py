@@ -5,6 +5,7 @@ accounts?), the second waits in a slot until that is answered; any other message
 """
 
 import copy
+import re
 from typing import Any, Dict, List, Optional, Text
 
 from rasa.core.channels.channel import UserMessage
@@ -17,26 +18,35 @@ SLOT = "second_wish"
 ANSWER = "inform"
 LAST = "request_human"
 # 又买了辆电车，再帮我装个桩: what is said on the way to a wish is no wish of its own.
-ASIDE = frozenset({"out_of_scope", "chitchat", "ask_capabilities", "bot_challenge", "nlu_fallback", "inform", "repeat"})
+ASIDE = frozenset(
+    {"out_of_scope", "chitchat", "ask_capabilities", "bot_challenge", "nlu_fallback", "inform", "repeat", "greet"}
+)
+# 安排专人洽谈 is no wish to be put through.
+_ASKS_FOR_PERSON = re.compile("人工|转接|转人|转给|客服|真人|坐席|座席|接线|活人|大活|[找接来换]个?人")
 # Who complains praises nobody in the same breath: the gate took the politeness for it.
 LOUDER = {"praise": "complain", "thank": "complain"}
 Parsed = Dict[Text, Any]
 
 
+def meant(parsed: Parsed) -> Parsed:
+    """Return what was understood without what is said only on the way to a wish (您好，我们厂要…)."""
+    names = str((parsed.get(INTENT) or {}).get(INTENT_NAME_KEY) or "").split(DOUBLE)
+    asides = ASIDE if _ASKS_FOR_PERSON.search(str(parsed.get("text") or "")) else ASIDE | {LAST}
+    left = [name for name in names if name not in asides and LOUDER.get(name) not in names] or names[:1]
+    return parsed if left == names else _named(parsed, DOUBLE.join(left))
+
+
 def split(parsed: Parsed) -> List[Parsed]:
     """Return what was understood once for each wish, entities and text alike; the wish for a person comes last."""
+    parsed = meant(parsed)
     names = str((parsed.get(INTENT) or {}).get(INTENT_NAME_KEY) or "").split(DOUBLE)
-    names = [name for name in names if name not in ASIDE and LOUDER.get(name) not in names] or names[:1]
     # A person takes the conversation over: what can be answered before is answered before.
     names.sort(key=lambda name: name == LAST)
-    if names == [parsed.get(INTENT, {}).get(INTENT_NAME_KEY)]:
-        return [parsed]
-    found = []
-    for name in names:
-        single = copy.deepcopy(parsed)
-        single[INTENT] = {**parsed[INTENT], INTENT_NAME_KEY: name}
-        found.append(single)
-    return found
+    return [parsed] if len(names) == 1 else [_named(copy.deepcopy(parsed), name) for name in names]
+
+
+def _named(parsed: Parsed, name: Text) -> Parsed:
+    return {**parsed, INTENT: {**parsed[INTENT], INTENT_NAME_KEY: name}}
 
 
 def is_question(messages: List[Dict[Text, Any]]) -> bool:

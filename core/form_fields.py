@@ -16,8 +16,8 @@ from core.business import Field
 from core.numerals import in_figures
 from core.text import clean, folded
 
-MAX_TEXT, MAX_NAME = 500, 40
-_PHONE = re.compile(r"1[3-9]\d{9}|0\d{2,3}-?\d{7,8}|400-?\d{3}-?\d{4}")
+MAX_TEXT, MAX_NAME, SPELLED = 500, 40, 5
+_PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)|(?<!\d)0\d{2,3}-?\d{7,8}|400-?\d{3}-?\d{4}")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _CAPACITY = re.compile(r"(\d+(?:\.\d+)?)(kva|kw|千伏安|千瓦|个千瓦)", re.IGNORECASE)
 # 现在20千瓦，要加到50: the one that is wanted, whatever was said of the present one.
@@ -29,7 +29,7 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 _TEXT_INTRO = re.compile(
     r"^(?:(?:发票)?抬头|(?:单位|公司|店铺)?(?:名称|全称|名字)|税号|邮箱)(?:[是为叫写]|[:：])*[ ，,]*(?=.{2})"
 )
-_PLACE = re.compile(r"[区县市镇乡村路街道巷弄苑园里城湾院坊栋幢座号楼层室组屯庄厂店校库期塘坪岗桥口旁边\d]")
+_PLACE = re.compile(r"[区县市镇乡村路街道巷弄苑园里城湾院坊栋幢座号楼层室组屯庄厂店校库期塘坪岗桥\d]")
 # What goes on behind a place that was recognised: 一期底商6号, 地下车库B1-078.
 _CLAUSE = re.compile(r"[，,。;；!！?？\s]")
 _DOOR = re.compile(r"[\dA-Za-z号栋幢座层楼室期]|底商|车库|门面|单元|地下|路口|对面|旁边|隔壁")
@@ -176,6 +176,9 @@ def _name(_one: Field, said: Said, _today: date) -> str:
     text = NAME_END.sub("", _NAME_INTRO.sub("", clean(said.text)))
     if not text or text.startswith("/"):
         raise Unreadable("empty")
+    first, explained = (text.replace(",", "，").split("，", 1) + [""])[:2]
+    if "的" in explained and len(first) <= SPELLED:
+        text = first  # 周建民，建设的建
     if len(text) > MAX_NAME or _NUMBER.fullmatch(text) or _QUESTION.search(text) or re.search(r"[，,。;；!！]", text):
         raise Unreadable("no_match")
     return text
@@ -216,7 +219,9 @@ def _number(one: Field, said: Said, _today: date) -> str:
     people = _PEOPLE.search(said.text) if one.unit == "人" else None
     text = people[1] if people else said.text
     # One Chinese digit alone is left by `in_figures`.
-    found = _NUMBER.search(values[0] if values else in_figures(text).translate(CHINESE_DIGITS))
+    # 六七十个平方吧，大概65: a figure that is written out is meant.
+    spoken = text if _NUMBER.search(text) else in_figures(text).translate(CHINESE_DIGITS)
+    found = _NUMBER.search(values[0] if values else spoken)
     if found is None:
         raise Unreadable("no_match")
     value = Decimal(found[0])
@@ -228,8 +233,11 @@ def _number(one: Field, said: Said, _today: date) -> str:
 
 
 def _capacity(one: Field, said: Said, today: date) -> str:
-    values = [*said.entities.get("capacity", ()), said.text]
-    wanted = _WANTED.search(said.text)
+    # 三千千瓦 would be read as four thousand.
+    text = in_figures(said.text.replace("千千瓦", "千 kW").replace("百千瓦", "百 kW").replace("十千瓦", "十 kW"))
+    thousands = "千千瓦" in said.text
+    values = [text] if thousands else [*said.entities.get("capacity", ()), text]
+    wanted = _WANTED.search(text)
     for found in (wanted, *(_CAPACITY.search(value) for value in values)):
         if found:
             unit = (found[2] or one.unit or "kW").lower()

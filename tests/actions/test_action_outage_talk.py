@@ -224,3 +224,9 @@ def test_the_digits_of_an_account_number_are_no_telephone(grid: Grid) -> None:
 def test_a_place_that_is_not_in_the_named_district_is_said_to_be_unknown(grid: Grid) -> None:
     said = grid.say(QUERY, assurance=0, text="武昌区知音苑停不停电", entities=address("武昌区知音苑"))
     assert said.text.startswith("没找到“武昌区知音苑”，先看看整个武昌区的。\n武昌区目前")
+
+
+def test_an_address_whose_end_was_cut_off_is_made_whole(grid: Grid) -> None:
+    text = "江汉区新华路北湖小筑5栋一哈子全黑了"
+    scope = grid.say(REPORT, assurance=0, text=text, entities=address("江汉区新华路北湖"))
+    assert scope.slots["form"]["address"] == "江汉区新华路北湖小筑5栋"

@@ -11,7 +11,11 @@ from bot import channel, wishes
 
 
 def parsed(intent: str) -> dict[str, Any]:
-    return {"text": "查账单，开票", "intent": {"name": intent, "confidence": 0.8}, "entities": [{"entity": "period"}]}
+    return {
+        "text": "转人工，查账单，开票",
+        "intent": {"name": intent, "confidence": 0.8},
+        "entities": [{"entity": "period"}],
+    }
 
 
 def names(intent: str) -> list[str]:
@@ -27,11 +31,17 @@ def names(intent: str) -> list[str]:
         ("nlu_fallback", ["nlu_fallback"]),
         ("out_of_scope+ask_charging_pile", ["ask_charging_pile"]),
         ("praise+complain", ["complain"]),
+        ("greet+apply_capacity", ["apply_capacity"]),
         ("thank+query_bill", ["thank", "query_bill"]),
     ],
 )
 def test_each_wish_is_told_alone_and_a_person_last(intent: str, parts: list[str]) -> None:
     assert names(intent) == parts
+
+
+def test_somebody_who_is_to_come_and_talk_is_no_wish_to_be_put_through() -> None:
+    said = {**parsed("ask_integrated_energy+request_human"), "text": "拟建储能，请安排专人洽谈"}
+    assert [each["intent"]["name"] for each in wishes.split(said)] == ["ask_integrated_energy"]
 
 
 def test_parts_share_nothing_that_one_could_change_for_the_other() -> None:

@@ -80,9 +80,7 @@ def test_the_building_decides_between_two_transformers_of_a_compound(session: Se
         ("和平大道15号", ["武昌区和平大道", "青山区和平大道"]),
     ],
 )
-def test_what_may_be_several_places_is_left_to_the_customer(
-    session: Session, text: str, areas: list[str]
-) -> None:
+def test_what_may_be_several_places_is_left_to_the_customer(session: Session, text: str, areas: list[str]) -> None:
     found = locate(session, address_text=text)
     assert isinstance(found, list)
     assert [place.area for place in found] == areas

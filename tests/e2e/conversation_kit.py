@@ -39,7 +39,7 @@ STEP_KEYS = {
     "buttons", "card", "mode", "understood", "code",
     "later",
 }  # fmt: skip
-KEYS = {"about", "customer", "assurance", "turns", "orders", "rows"}
+KEYS = {"about", "known", "customer", "assurance", "turns", "orders", "rows"}
 ORDER_KEYS = {
     "kind", "count", "state", "category", "priority", "account", "address", "contact", "details", "events", "promise",
     "urges",
@@ -63,6 +63,7 @@ class Scenario:
     turns: list[dict[str, Any]]
     orders: list[dict[str, Any]]
     rows: list[dict[str, Any]]
+    known: str | None = None  # the defect for which it fails at present
 
     @property
     def name(self) -> str:
@@ -88,8 +89,9 @@ def load(path: Path) -> Scenario:
         or any(set(turn) & STEP_KEYS - {"say"} for turn in raw["turns"])
     )
     return Scenario(
-        path, raw["customer"], raw.get("assurance", 1), raw["turns"], raw.get("orders", []), raw.get("rows", [])
-    )
+        path, raw["customer"], raw.get("assurance", 1), raw["turns"], raw.get("orders", []), raw.get("rows", []),
+        raw.get("known"),
+    )  # fmt: skip
 
 
 def scenarios() -> list[Scenario]:

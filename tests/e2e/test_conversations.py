@@ -52,7 +52,7 @@ def _play(stage: Stage, scenario: Scenario) -> BaseException | None:
 
 
 def test_each_behaviour_has_at_least_twelve_conversations() -> None:
-    counted = Counter(scenario.path.parent.name for scenario in ALL)
+    counted = Counter(scenario.path.parent.name for scenario in ALL if not scenario.known)
     assert set(counted) == set(BEHAVIOURS)
     assert {name: count for name, count in counted.items() if count < 12} == {}
 
@@ -60,5 +60,7 @@ def test_each_behaviour_has_at_least_twelve_conversations() -> None:
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 def test_conversation(scenario: Scenario, outcomes: Outcomes) -> None:
     error = outcomes[scenario.name]
+    if error is not None and scenario.known:
+        pytest.xfail(f"{scenario.known} ({error})")
     if error is not None:
         raise error
