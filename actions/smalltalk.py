@@ -22,6 +22,7 @@ from core.account import find_account
 from core.outage import outage_at
 from core.payment import balance_of
 from core.place import Place, locate
+from core.text import SENTENCE_END
 from core.work_order import orders_of
 
 MOST_BUTTONS = 4
@@ -174,7 +175,7 @@ class ActionChitchat(HearingAction):
 
 def _first(text: str) -> str:
     """Return the first sentence."""
-    return re.split("(?<=[。！？])", text)[0]
+    return SENTENCE_END.split(text)[0]
 
 
 class ActionRepeat(Action):

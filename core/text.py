@@ -12,6 +12,7 @@ _FILLERS = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _KEPT = {"\n", "\t"}
 # Newer than this Python's tables, yet real: emoji and the rare characters of people's names (later CJK extensions).
 _LATER = (range(0x1F000, 0x1FC00), range(0x20000, 0x3FFFE))
+SENTENCE_END = re.compile(r"(?<=[。！？])")
 # What stands around an answer and is no part of it.
 PUNCTUATION = " ，,。.、;；!！~"
 _LEADING = re.compile(r"^[\s/\\／＼﹨⁄∕⧸⧵╱╲]+")
