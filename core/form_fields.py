@@ -34,7 +34,6 @@ _PLACE = re.compile(r"[区县市镇乡村路街道巷弄苑园里城湾院坊栋
 _CLAUSE = re.compile(r"[，,。;；!！?？\s]")
 _DOOR = re.compile(r"[\dA-Za-z号栋幢座层楼室期]|底商|车库|门面|单元|地下|路口|对面|旁边|隔壁")
 _NO_PLACE = re.compile(r"停电|没电|冇得电|跳闸|报修|坏|电表|的电|电压|一直|就是|用电|电话|手机|[我你他]|要|想|了")
-_PEOPLE = re.compile(r"([\d一二三四五六七八九两]{1,2})(?:口|个)人")
 # A question of the customer's own, and a mere yes, are no name, no address and no date.
 _QUESTION = re.compile(
     r"[?？]|怎么|咋|么样|多少|几多|多久|(?<!好)几天|为什么|为么|是不是|能不能|可不可以|还是要|找谁|([收要用行还])不\1|[吗啵]$"
@@ -111,9 +110,16 @@ def tells(one: Field, said: Said) -> bool:
         return any(_fits(option.words, said.text) for option in one.options)
     if one.kind == "phone" and _PHONE.search(said.text):
         return True
-    if one.kind == "number" and one.unit == "人" and _PEOPLE.search(said.text):
+    if one.kind == "number" and _with_unit(one, said.text):
         return True
     return bool(said.entities.get(ENTITY_OF.get(one.kind, "")))
+
+
+def _with_unit(one: Field, text: str) -> re.Match[str] | None:
+    """Return the number that stands before the field's unit (五口人, 五户人家)."""
+    if not one.unit:
+        return None
+    return re.search(rf"([0-9零一二三四五六七八九十百两]{{1,4}})(?:口|个)?{re.escape(one.unit)}", text)
 
 
 def _fits(words: Sequence[str], text: str) -> bool:
@@ -216,8 +222,8 @@ def _whole(place: str, text: str) -> str:
 
 def _number(one: Field, said: Said, _today: date) -> str:
     values = said.entities.get(ENTITY_OF.get(one.kind, ""), ())
-    people = _PEOPLE.search(said.text) if one.unit == "人" else None
-    text = people[1] if people else said.text
+    counted = _with_unit(one, said.text)
+    text = counted[1] if counted else said.text
     # One Chinese digit alone is left by `in_figures`.
     # 六七十个平方吧，大概65: a figure that is written out is meant.
     spoken = text if _NUMBER.search(text) else in_figures(text).translate(CHINESE_DIGITS)

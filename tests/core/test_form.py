@@ -63,6 +63,7 @@ def value(name: str, text: str, **entities: list[str]) -> str:
         ("kw", "原来315kVA，想增容到630千伏安", "630kVA"),
         ("day", "礼拜四晚上", "礼拜四晚上"),
         ("count", "七口人", "7"),
+        ("count", "连老带小一共十二口人，都在一个户口本上", "12"),
         ("title", "名称武汉市青山区老四川饭馆", "武汉市青山区老四川饭馆"),
         ("title", "抬头是：湖北宏达机械有限公司", "湖北宏达机械有限公司"),
         ("title", "发到 laosichuan@qq.com 吧", "laosichuan@qq.com"),
