@@ -133,6 +133,7 @@ def test_works_of_the_customer_name_no_contractor() -> None:
     ("key", "amount", "unit"),
     [
         ("new_supply_home", 5, "working_days"),
+        ("split_meter", 5, "working_days"),
         ("new_supply_business", 6, "working_days"),
         ("new_supply_high", 22, "working_days"),
         ("meter_check", 5, "working_days"),
@@ -167,6 +168,8 @@ def test_ordinary_households_are_told_that_they_have_no_peak_and_valley_price() 
     ("intent", "text", "key"),
     [
         ("apply_new_supply", "新做的屋要接电", "new_supply_home"),
+        ("apply_new_supply", "五户人家共用一个电表，想分开各装各的表", "split_meter"),
+        ("apply_new_supply", "老房子是合表，能不能给每家装一块表", "split_meter"),
         ("apply_new_supply", "鸡舍盖好了，就差电，什么时候能来装", "new_supply_business"),
         ("apply_new_supply", "双电源，二级医院，新建门诊楼，申请", "new_supply_high"),
         ("apply_new_supply", "冷库新报装 315千伏安", "new_supply_high"),
