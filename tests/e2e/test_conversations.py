@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import Customer, within
-from conversation_kit import RECOVERED, Play, Scenario, Stage, scenarios
+from conversation_files import Scenario, scenarios
+from conversation_kit import Play
+from conversation_stage import RECOVERED, Stage
 
 from ops.stack import Stack
 
