@@ -17,7 +17,7 @@ from core.account import Account, find_account
 from core.business import Business, Field
 from core.errors import AccountNotYours, NotIdentified
 from core.form import SKIPPED, FormState
-from core.form_fields import Said, read
+from core.form_fields import Said, Unreadable, read
 
 ON_FILE = "@file"  # a telephone or address that the company has: it is not copied into the dialogue's memory
 KIND = "business"
@@ -112,6 +112,8 @@ class FormAction(BusinessAction):
             return SKIPPED
         if one.default and self.on_file(question, state, one):
             return ON_FILE
+        if question.intent == "affirm" and one.kind not in ("choice", "yes_no", "photo"):
+            raise Unreadable("no_match")
         return read(one, said, today=question.today)
 
     def on_file(self, question: Question, state: FormState, one: Field) -> bool:

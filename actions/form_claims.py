@@ -62,6 +62,7 @@ def _of_field(services: Services, one: Field) -> dict[str, Any]:
         patterns.append(f".{{0,12}}(?:{one.pattern}).{{0,6}}")
     return {
         "free": one.kind in FREE,
+        "prose": one.kind == "text",
         "entities": [ENTITY_OF[one.kind]] if one.kind in ENTITY_OF else [],
         "words": [
             *(word for option in one.options for word in (*option.words, re.escape(option.label))),

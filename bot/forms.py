@@ -1,10 +1,10 @@
 """A form in progress: which messages answer it, and that it asks again after another question was answered.
 
 The slot `form`, which the actions keep, says what its present question takes: `intents` that mean the form itself,
-`entities` and `words` that answer it, a `pattern` for the whole text, whether it takes `free` text or what is but
-`doubtful` as anything else, what (`asks`) is a question although the intent is the form's own, what gives it up
-(`drop`), and whether it is `quiet`: not put again. A message that answers becomes an `inform`; any
-other is answered by its own action, and then the form asks again.
+`entities` and `words` that answer it, a `pattern` for the whole text, whether it takes `free` text (`prose`: questions
+too) or what is but `doubtful` as anything else, what (`asks`) is a question although the intent is the form's own, what
+gives it up (`drop`), and whether it is `quiet`: not put again. A message that answers becomes an `inform`; any other is
+answered by its own action, and then the form asks again.
 """
 
 import copy
@@ -25,7 +25,7 @@ ANSWERING = frozenset({ANSWER, "affirm", "deny", "repeat"})
 VAGUE = frozenset({"nlu_fallback", "out_of_scope"})
 SHORT = 24  # characters: a longer message with an address in it may well be about something else
 MOSTLY = 0.5  # of a message: where an entity takes up less, the rest is what the message is about
-SURE, LIKELY = 0.6, 0.7
+SURE = 0.6
 DROP = "cancel"
 _ASKING = re.compile(r"[?？]|[吗么哦]$|什么|怎么|咋|多少|几多|可有|(.)不\1")
 _PERSON = re.compile("人工|转接|转人|转给|客服|真人|坐席|座席|接线|[找来换]个?(活|大活)?人|工作人员|专人|经理|值班")
@@ -72,7 +72,7 @@ def _answers(parsed: Parsed, form: Parsed) -> bool:
     wanted = [one for one in parsed.get(ENTITIES, ()) if one.get(ENTITY_ATTRIBUTE_TYPE) in form.get("entities", ())]
     if wanted and (name in VAGUE or sure < SURE or _share(wanted, text) >= MOSTLY):
         return True
-    if name in VAGUE and sure >= LIKELY and _ASKING.search(text):
+    if name in VAGUE and _ASKING.search(text) and not form.get("prose"):
         return False
     doubtful = sure < SURE and bool(form.get("doubtful"))
     return doubtful or (bool(form.get("free")) and (name in VAGUE or sure < SURE))

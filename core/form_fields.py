@@ -179,15 +179,23 @@ def _text(one: Field, said: Said, _today: date) -> str:
 
 
 def _name(_one: Field, said: Said, _today: date) -> str:
-    text = NAME_END.sub("", _NAME_INTRO.sub("", clean(said.text)))
+    text = _spoken_name(clean(said.text))
     if not text or text.startswith("/"):
         raise Unreadable("empty")
-    first, explained = (text.replace(",", "，").split("，", 1) + [""])[:2]
-    if "的" in explained and len(first) <= SPELLED:
-        text = first  # 周建民，建设的建
     if len(text) > MAX_NAME or _NUMBER.fullmatch(text) or _QUESTION.search(text) or re.search(r"[，,。;；!！]", text):
         raise Unreadable("no_match")
     return text
+
+
+def _spoken_name(text: str) -> str:
+    """Return the name in a sentence: 鄙人姓覃，叫覃国梁; 周建民，建设的建."""
+    parts = [NAME_END.sub("", part) for part in re.split(r"[，,]", text)]
+    if len(parts) == 1:
+        return NAME_END.sub("", _NAME_INTRO.sub("", parts[0]))
+    told = [_NAME_INTRO.sub("", part) for part in parts if _NAME_INTRO.match(part)]
+    if told:
+        return told[-1]
+    return parts[0] if "的" in parts[1] and len(parts[0]) <= SPELLED else text
 
 
 def _phone(_one: Field, said: Said, _today: date) -> str:

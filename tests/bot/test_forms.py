@@ -57,6 +57,8 @@ def test_answers_become_data(form, text, intent, confidence, entities):
         (SUMMARY, "一档电价多少", "explain_tier", 0.95, []),
         (CODE, "验证码怎么还没到", "query_work_order", 0.4, []),
         (CODE, "阶梯电价怎么算", "explain_tier", 0.95, []),
+        (CHOICE, "你们这个值班的妹子忙不忙哦", "out_of_scope", 0.5, []),
+        (ADDRESS, "明天武汉要不要落雨", "out_of_scope", 0.8, []),
     ],
 )
 def test_questions_stay_questions(form, text, intent, confidence, entities):

@@ -49,6 +49,8 @@ def value(name: str, text: str, **entities: list[str]) -> str:
     [
         ("owner", "我叫欧阳建国。", "欧阳建国"),
         ("owner", "户主是王桂芳", "王桂芳"),
+        ("owner", "鄙人姓覃，叫覃国梁", "覃国梁"),
+        ("owner", "周建民，建设的建", "周建民"),
         ("reason", "这是个二手房", "sale"),
         ("reason", "老人家过世了", "heir"),
         ("reason", "第二个", "heir"),
@@ -77,6 +79,7 @@ def test_answers_are_read_in_the_customers_own_words(name: str, text: str, expec
     ("name", "text", "reason"),
     [
         ("owner", "13900001234", "no_match"),
+        ("owner", "等等，买家还没付尾款，这事再说", "no_match"),
         ("owner", "", "empty"),
         ("reason", "不晓得", "no_match"),
         ("phone", "12345", "no_match"),

@@ -53,13 +53,13 @@ function useFollowing(rows, waiting, typing) {
   return { box, missed, onscroll, toEnd };
 }
 
-const IDEAS = ["上个月电费多少", "最近半年用了多少度", "有没有欠费", "上次是什么时候交的钱"];
+const IDEAS = ["上个月电费多少", "家里停电了", "电费为什么这么高", "过户要什么材料"];
 
 const Welcome = ({ chat }) => html`
   <div class="welcome">
     <${Mark}/>
     <p class="welcome-title">您好，我是电小服</p>
-    <p>电费、用电量、欠费和缴费记录都可以问我。<br/>想和人说话，随时点上方的“${HUMAN_WORD}”。</p>
+    <p>查电费、报停电、办业务，都可以找我。<br/>想和人说话，随时点上方的“${HUMAN_WORD}”。</p>
     <div class="buttons" role="group" aria-label="常见问题">
       ${IDEAS.map((idea) => html`<button type="button" onclick=${() => chat.say(idea)}>${idea}</button>`)}
     </div>
