@@ -192,6 +192,9 @@ def _spoken_name(text: str) -> str:
     parts = [NAME_END.sub("", part) for part in re.split(r"[，,]", text)]
     if len(parts) == 1:
         return NAME_END.sub("", _NAME_INTRO.sub("", parts[0]))
+    surname = re.search(r"姓(\S)$", parts[0])
+    if surname and parts[-1].startswith(surname[1]):
+        return parts[-1]  # 我姓刘，刘桂香
     told = [_NAME_INTRO.sub("", part) for part in parts if _NAME_INTRO.match(part)]
     if told:
         return told[-1]

@@ -51,6 +51,7 @@ def value(name: str, text: str, **entities: list[str]) -> str:
         ("owner", "户主是王桂芳", "王桂芳"),
         ("owner", "鄙人姓覃，叫覃国梁", "覃国梁"),
         ("owner", "周建民，建设的建", "周建民"),
+        ("owner", "我姓刘，刘桂香", "刘桂香"),
         ("reason", "这是个二手房", "sale"),
         ("reason", "老人家过世了", "heir"),
         ("reason", "第二个", "heir"),
