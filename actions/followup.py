@@ -141,7 +141,7 @@ class ActionCancel(_Followup):
         orders = self._topics.get("action_cancel_work_order")
         if not form and orders and re.search(self.services.phrases.raw("form.order_words"), question.text):
             return orders.reply_to(session, question)
-        return Reply("utter_cancel", slots=slots)
+        return Reply("utter_cancel", slots=slots if form else {})  # what was asked before may still be leaned on
 
     def _with_paused(self, question: Question, reply: Reply) -> Reply:
         form = self.form_of(question)
