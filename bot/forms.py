@@ -72,7 +72,7 @@ def _answers(parsed: Parsed, form: Parsed) -> bool:
     wanted = [one for one in parsed.get(ENTITIES, ()) if one.get(ENTITY_ATTRIBUTE_TYPE) in form.get("entities", ())]
     if wanted and (name in VAGUE or sure < SURE or _share(wanted, text) >= MOSTLY):
         return True
-    if name in VAGUE and _ASKING.search(text) and not form.get("prose"):
+    if _ASKING.search(text) and not form.get("prose"):
         return False
     doubtful = sure < SURE and bool(form.get("doubtful"))
     return doubtful or (bool(form.get("free")) and (name in VAGUE or sure < SURE))
