@@ -182,7 +182,12 @@ def _name(_one: Field, said: Said, _today: date) -> str:
     text = _spoken_name(clean(said.text))
     if not text or text.startswith("/"):
         raise Unreadable("empty")
-    if len(text) > MAX_NAME or _NUMBER.fullmatch(text) or _QUESTION.search(text) or re.search(r"[，,。;；!！]|还是", text):
+    if (
+        len(text) > MAX_NAME
+        or _NUMBER.fullmatch(text)
+        or _QUESTION.search(text)
+        or re.search(r"[，,。;；!！]|还是", text)
+    ):
         raise Unreadable("no_match")
     return text
 
