@@ -61,7 +61,7 @@ class ActionForm(FormAction):
         """Ask which of several businesses is meant; what was said already is kept."""
         state = FormState.new(rows[0].key, opening=opening or question.text)
         state = replace(state, asking=WHICH, more={"rows": [row.key for row in rows]})
-        return self.words.which(rows, self.slots(state))
+        return self.words.which(rows, _laid_aside(question, None) | self.slots(state))
 
     def start(
         self, session: Session, question: Question, key: str, *, prefill: Mapping[str, str] | None = None,
@@ -73,13 +73,14 @@ class ActionForm(FormAction):
             NotIdentified: if the business is about an account and nobody has proved who asks.
         """
         business = self.services.businesses.get(key)
+        # A question about another business leaves the form that is being filled in alone; beginning one lays it aside.
+        aside, before = _laid_aside(question, key), open_form(question)
         if business.unavailable:
-            return replace(self.words.unavailable(business), slots=self.closed())
-        before = open_form(question)
+            return replace(self.words.unavailable(business), slots={} if aside else self.closed())
         opening = (before.opening if asked_for and before else "") if asked_for else question.text
         state = FormState.new(key, opening=opening)
         if not asked_for and not prefill and self.words.only_asks(question.text):
-            return self.words.info(business, self.slots(replace(state, asking=OFFER)))
+            return self.words.info(business, {} if aside else self.slots(replace(state, asking=OFFER)))
         if question.identity.assurance < 1 and (business.assurance > 0 or business.account == "required"):
             raise NotIdentified
         for name, value in (prefill or {}).items():
@@ -87,9 +88,7 @@ class ActionForm(FormAction):
         said = Said(opening) if asked_for else said_of(question)
         if said.text:
             state = form.take(business, state, said, today=question.today, opening=True)
-        other = before is not None and before.business != key and before.asking not in (OFFER, WHICH)
-        slots = {"paused": question.slots["form"]} if other else {}
-        return self.advance(session, question, state, lead=lead or self.words.intro(business), slots=slots)
+        return self.advance(session, question, state, lead=lead or self.words.intro(business), slots=aside)
 
     def go_on(self, session: Session, question: Question, state: FormState) -> Reply:
         """Take the message as an answer to what was asked, or as a correction of something before."""
@@ -281,6 +280,13 @@ class ActionForm(FormAction):
         title = self.services.businesses.get(paused["business"]).title
         button = (self.services.phrases.say("form.resume", title=title), choice("resume", str(paused["id"])))
         return replace(reply, buttons=[button, *reply.buttons])
+
+
+def _laid_aside(question: Question, key: str | None) -> dict[str, Any]:
+    """Return the slot that keeps a form of another business than `key` for later, if one is being filled in."""
+    before = open_form(question)
+    filling = before is not None and before.business != key and before.asking not in (OFFER, WHICH)
+    return {"paused": question.slots["form"]} if filling else {}
 
 
 ACTIONS: tuple[type[BusinessAction], ...] = (ActionForm,)

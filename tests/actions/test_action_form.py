@@ -200,3 +200,19 @@ def test_a_sentence_at_the_summary_goes_into_the_description(chat: Chat) -> None
     chat.say("这个礼拜停电停了三回", "complain")
     said = chat.say("每回都是晚饭点停 都没通知过")
     assert "情况：这个礼拜停电停了三回；每回都是晚饭点停 都没通知过" in said.text
+
+
+def test_question_about_another_business_leaves_the_open_form_alone(chat: Chat) -> None:
+    chat.say("给我换个联系手机号", "update_contact")
+    before = chat.slots["form"]
+    said = chat.say("过户要带哪些材料，几天能办好", "apply_transfer")
+    assert said.response == "utter_form_info"
+    assert chat.slots["form"] == before
+
+
+def test_form_is_laid_aside_while_another_business_is_being_chosen(chat: Chat) -> None:
+    chat.say("电表走得太快了，我要校表", "apply_meter_check")
+    before = chat.slots["form"]
+    said = chat.say("帮我办一下", "update_contact")
+    assert said.response == "utter_form_which"
+    assert chat.slots["paused"] == before
