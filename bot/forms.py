@@ -74,8 +74,7 @@ def _answers(parsed: Parsed, form: Parsed) -> bool:
         return True
     if _ASKING.search(text) and not form.get("prose"):
         return False
-    doubtful = sure < SURE and bool(form.get("doubtful"))
-    return doubtful or (bool(form.get("free")) and (name in VAGUE or sure < SURE))
+    return (name in VAGUE or sure < SURE) and bool(form.get("doubtful") or form.get("free"))
 
 
 def _misread(name: Text, text: Text, worded: bool) -> bool:

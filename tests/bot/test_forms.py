@@ -39,6 +39,7 @@ def read_as(form, *said):
         (CALL, "打电话就行", "request_human", 0.45, []),
         (STORY, "报了三个钟头才来人", "urge_work_order", 0.87, []),
         (SUMMARY, "一个礼拜停三次 都没通知过", "subscribe_notice", 0.55, []),
+        (SUMMARY, "我本人用", "out_of_scope", 0.9, []),
     ],
 )
 def test_answers_become_data(form, text, intent, confidence, entities):
