@@ -1,7 +1,7 @@
 """Conversations: the log of all messages (the truth), the mode, and the buttons that were issued.
 
 Every message of customer, bot, agent and system is one row with a sequence number that grows by one within its
-conversation. The mode decides who answers; the table `TRANSITIONS` is the only place that says how it may change.
+conversation. The mode decides who answers; `core.mode` says how it may change.
 """
 
 from __future__ import annotations
@@ -10,27 +10,15 @@ import secrets
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.db import BridgeBase, Instant
+from core.mode import target_of
 
-Mode = Literal["bot", "queued", "human", "closed"]
 Author = Literal["customer", "bot", "agent", "system"]
-MODES: tuple[str, ...] = get_args(Mode)
-
-# cause -> (modes it may start from, mode it leads to)
-TRANSITIONS: dict[str, tuple[frozenset[str], Mode]] = {
-    "ask_person": (frozenset({"bot"}), "queued"),
-    "claim": (frozenset({"queued"}), "human"),
-    "requeue": (frozenset({"human"}), "queued"),
-    "leave_queue": (frozenset({"queued"}), "bot"),
-    "hand_back": (frozenset({"human"}), "bot"),
-    "close": (frozenset({"bot", "queued", "human"}), "closed"),
-    "alarm": (frozenset({"bot", "closed"}), "queued"),  # who reports a danger after the end still has to say where
-}
 CONFIRM = "confirm"  # type of a message whose answer will be acted upon
 PRIORITY_NORMAL, PRIORITY_DANGER = 5, 0  # lower is served first
 
@@ -61,6 +49,7 @@ class Conversation(BridgeBase):
     next_seq: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_at: Mapped[datetime] = mapped_column(Instant)
+    note: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what a person left for the bot: done, open, promised
 
     @property
     def sender(self) -> str:
@@ -101,6 +90,8 @@ class Message(BridgeBase):
     in_reply_to: Mapped[int | None]
     understood: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # intent and confidence of a customer's message
     turn: Mapped[str | None] = mapped_column(String(8))  # of a customer's message: open until answered, then done
+    agent_id: Mapped[int | None]  # who wrote it, of an agent's message
+    agent_name: Mapped[str | None] = mapped_column(String(40))  # as the customer saw it
 
 
 class Button(BridgeBase):
@@ -135,13 +126,6 @@ class ConversationClosed(Exception):
 
 class ButtonNotFound(LookupError):
     """This conversation never showed such a button."""
-
-
-class WrongMode(Exception):
-    """The mode machine has no such change from the present mode."""
-
-    def __init__(self, mode: str, cause: str) -> None:
-        super().__init__(f"no change {cause!r} from mode {mode!r}")
 
 
 def open_conversation(
@@ -215,8 +199,9 @@ def record_reply(
     *,
     now: datetime,
     in_reply_to: int | None = None,
+    **more: Any,
 ) -> Message:
-    """Append a message of bot, agent or system and issue its buttons."""
+    """Append a message of bot, agent or system and issue its buttons; `more` are further columns (`agent_id`, …)."""
     buttons = [
         Button(
             id=f"b_{secrets.token_urlsafe(12)}",
@@ -229,7 +214,7 @@ def record_reply(
     ]
     session.add_all(buttons)
     shown = [{"id": button.id, "title": button.title} for button in buttons]
-    return _append(session, conversation, draft, now, in_reply_to=in_reply_to, buttons=shown)
+    return _append(session, conversation, draft, now, in_reply_to=in_reply_to, buttons=shown, **more)
 
 
 def find_button(session: Session, conversation: Conversation, button_id: str) -> Button:
@@ -250,9 +235,7 @@ def change_mode(conversation: Conversation, cause: str, *, now: datetime, reason
     Raises:
         WrongMode: if the table has no such change from the present mode.
     """
-    allowed, target = TRANSITIONS[cause]
-    if conversation.mode not in allowed:
-        raise WrongMode(conversation.mode, cause)
+    target = target_of(conversation.mode, cause)
     conversation.mode, conversation.mode_since = target, now
     conversation.mode_reason = reason[:MAX_REASON] if reason else None
     if target == "bot":

@@ -13,23 +13,26 @@ from sqlalchemy.orm import Session
 
 from core import conversation as log_of
 from core.conversation import (
-    MODES,
-    TRANSITIONS,
     Conversation,
     ConversationClosed,
     ConversationNotFound,
     Draft,
-    WrongMode,
 )
 from core.db import Database
 from core.migrations import upgrade
+from core.mode import MODES, TRANSITIONS, WrongMode, shown
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 EXPECTED = {
-    ("bot", "ask_person"): "queued", ("queued", "claim"): "human", ("human", "requeue"): "queued",
-    ("queued", "leave_queue"): "bot", ("human", "hand_back"): "bot", ("bot", "close"): "closed",
-    ("queued", "close"): "closed", ("human", "close"): "closed", ("bot", "alarm"): "queued",
-    ("closed", "alarm"): "queued",
+    ("bot", "ask_person"): "queued", ("bot", "alarm"): "queued", ("closed", "alarm"): "queued",
+    ("queued", "offer"): "offered", ("offered", "offer_lapsed"): "queued",
+    ("queued", "claim"): "human", ("offered", "claim"): "human", ("human", "requeue"): "queued",
+    ("bot", "take"): "human", ("queued", "take"): "human", ("offered", "take"): "human", ("closed", "take"): "human",
+    ("queued", "leave_queue"): "bot", ("offered", "leave_queue"): "bot",
+    ("human", "finish"): "wrap_up", ("wrap_up", "reopen"): "human",
+    ("human", "hand_back"): "bot", ("wrap_up", "hand_back"): "bot",
+    ("bot", "close"): "closed", ("queued", "close"): "closed", ("offered", "close"): "closed",
+    ("human", "close"): "closed", ("wrap_up", "close"): "closed",
 }  # fmt: skip
 
 
@@ -70,6 +73,15 @@ def test_the_mode_changes_as_the_table_says_and_not_otherwise(bridge: Database, 
             with pytest.raises(WrongMode):
                 log_of.change_mode(conversation, cause, now=NOW)
             assert conversation.mode == mode
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_from_every_mode_there_is_a_way_on(mode: str) -> None:
+    assert {target for allowed, target in TRANSITIONS.values() if mode in allowed} - {mode}
+
+
+def test_customers_see_neither_offers_nor_the_agents_paperwork() -> None:
+    assert [shown(mode) for mode in MODES] == ["bot", "queued", "queued", "human", "human", "closed"]
 
 
 def test_back_with_the_bot_nothing_is_urgent(bridge: Database) -> None:

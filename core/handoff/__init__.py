@@ -1,0 +1,1 @@
+"""Handoffs: a person takes over a conversation, and gives it back."""
