@@ -27,7 +27,8 @@ run: setup ## Start everything for a try-out: keys, data and model are made if m
 
 test: setup $(MODEL) ## Run all tests; trains first if the model is missing or older than its sources
 	@$(if $(NO_BROWSER),echo "test    | no Chromium here: the tests marked 'browser' are left out")
-	$(SERVICE) -m pytest tests --ignore=tests/bot $(NO_BROWSER)
+	$(SERVICE) -m pytest tests --ignore=tests/bot --ignore=tests/e2e --numprocesses=2 --dist=loadfile $(NO_BROWSER)
+	$(SERVICE) -m pytest tests/e2e $(NO_BROWSER)
 	$(QUIET_RASA) $(BOT) -m pytest tests/bot
 
 $(MODEL): $(MODEL_SOURCES) | setup
