@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ops import bench, credentials, data, orders, outages, serve, training
+from ops import agents, audit, bench, credentials, data, orders, outages, serve, training
 from ops.output import Exit, fail, show
 
 app = typer.Typer(name="dianfu", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -23,6 +23,8 @@ app.command()(bench.bench)
 app.add_typer(credentials.keys_app, name="keys")
 app.add_typer(orders.order_app, name="order")
 app.add_typer(outages.outages_app, name="outage")
+app.add_typer(agents.agent_app, name="agent")
+app.add_typer(audit.audit_app, name="audit")
 
 
 @app.callback()

@@ -16,6 +16,8 @@ from core.account import (
     name_context,
     phone_context,
 )
+from core.agent import renew_totp
+from core.audit import Auditor
 from core.business import BusinessTable
 from core.clock import system_clock
 from core.db import BillingBase, Database
@@ -24,6 +26,7 @@ from core.migrations import METADATA, is_current, upgrade
 from core.network import NetworkNode
 from core.promise import Commitments
 from core.seed import SeedSummary, seed
+from core.seed.agents import demo_agents
 from core.seed.network import NetworkSummary, seed_network
 from core.seed.orders import OrderSummary, seed_orders
 from core.settings import CoreSettings
@@ -148,6 +151,13 @@ def fill_orders(settings: CoreSettings) -> tuple[NetworkSummary, OrderSummary]:
     return network, orders
 
 
+def fill_desk(settings: CoreSettings) -> int:
+    """Put the demonstration's agents into the bridge database; return how many were missing (development)."""
+    directory, now = settings.data_dir / "desk", system_clock()
+    with opened(settings.bridge_url) as bridge, bridge.transaction() as session:
+        return demo_agents(session, now, auditor=Auditor.of(settings.keyring()), directory=directory)
+
+
 def empty_billing(settings: CoreSettings) -> None:
     """Delete all rows of the billing database."""
     with opened(settings.billing_url) as billing, billing.transaction() as session:
@@ -194,6 +204,7 @@ def rotate_fields(settings: CoreSettings, report: Report) -> int:
         changed = _rotate_customers(billing, keyring, report) + _rotate_accounts(billing, keyring, report)
         changed += _rotate_orders(workorder, keyring)
     with opened(settings.bridge_url) as bridge, bridge.transaction() as session:
+        changed += renew_totp(session, keyring)
         return changed + renew_uploads(session, directory=settings.upload_dir, keyring=keyring)
 
 

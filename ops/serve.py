@@ -128,6 +128,7 @@ def _prepare(settings: CoreSettings, root: Path, *, train: bool, seed: bool) -> 
             show(SELF, "making the demonstration data, about a minute")
             with Progressing() as report:
                 databases.fill(settings, report, customers=500, months=36)
+        databases.fill_desk(settings)
     except SQLAlchemyError as error:
         fail(f"a database could not be prepared: {error}", Exit.PREPARATION)
     if train and not training.models(root):
@@ -170,6 +171,7 @@ def _announce(settings: Settings) -> None:
     lines = [
         f"dianfu is ready ({settings.api.env})",
         *([f"  chat page     {base}/", f"  API           {base}/docs"] if settings.api.development else []),
+        f"  agents' desk  {base}/desk",
         f"  bridge        {base}",
         f"  can it answer {base}/readyz",
         f"  rasa          http://{_reach(rasa.rasa_host)}:{rasa.rasa_port} (private)",

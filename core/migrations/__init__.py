@@ -11,12 +11,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData
 
 import core.account
+import core.agent
+import core.audit
 import core.bill
 import core.binding
 import core.canned
 import core.conversation
 import core.desk_feed
 import core.desk_note
+import core.desk_session
 import core.desk_setting
 import core.handoff.tables
 import core.network
@@ -25,6 +28,7 @@ import core.outage
 import core.outbox
 import core.payment
 import core.quality
+import core.reveal
 import core.survey
 import core.upload
 import core.usage

@@ -1,0 +1,1 @@
+"""The desk: what agents, supervisors and administrators are served under /v1/desk."""
