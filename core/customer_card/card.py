@@ -1,0 +1,100 @@
+"""The card as a whole: identity, accounts, orders, promises, earlier contacts, channel and flags as plain JSON.
+
+Energy is in kWh and money in yuan, both as decimal strings; instants are ISO with the offset of Shanghai, days and
+months ISO dates. Nothing on the card is personal data in clear; what may be shown on request is named by `core.reveal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.clock import SHANGHAI
+from core.conversation import Conversation
+from core.customer_card import billing, contacts, orders
+from core.db import Database
+from core.fields import Keyring, UnreadableField
+
+log = structlog.get_logger("core.customer_card")
+UNAVAILABLE: Mapping[str, bool] = {"unavailable": True}
+ARREARS = "arrears"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the card is read from."""
+
+    billing: Database
+    workorder: Database
+    bridge: Database
+    keyring: Keyring
+
+
+def customer_card(sources: Sources, conversation: Conversation, *, now: datetime) -> dict[str, Any]:
+    """Return the card; a part whose database does not answer is `{"unavailable": true}`, the rest is there."""
+    found: dict[str, Any] = {
+        "customer": _part(lambda: _customer(sources, conversation, now)),
+        "accounts": _part(lambda: _accounts(sources, conversation, now)),
+        "orders": _part(lambda: _orders(sources, conversation, now)),
+        "promises": _part(lambda: _promises(sources, conversation, now)),
+        "contacts": _part(lambda: _contacts(sources, conversation, now)),
+        "channel": {"name": conversation.channel, "wechat_quota": None},
+        "portrait": None,
+    }
+    flags = _part(lambda: _flags(sources, conversation))
+    owes = isinstance(found["accounts"], list) and any(one["overdue"] for one in found["accounts"])
+    found["flags"] = [*flags, *([ARREARS] if owes else [])] if isinstance(flags, list) else flags
+    return found
+
+
+def _part(read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except (SQLAlchemyError, UnreadableField) as error:
+        log.error("card_part_unavailable", error=type(error).__name__)
+        return dict(UNAVAILABLE)
+
+
+def _customer(sources: Sources, conversation: Conversation, now: datetime) -> dict[str, Any]:
+    identity = {
+        "identified": conversation.customer_no is not None or bool(conversation.accounts),
+        "assurance": conversation.assurance_at(now),
+    }
+    if conversation.customer_no is None:
+        return {**identity, "name": None, "phone": None, "kind": None}
+    with sources.billing.reading() as session:
+        return {**identity, **billing.person(session, conversation.customer_no, sources.keyring)}
+
+
+def _accounts(sources: Sources, conversation: Conversation, now: datetime) -> list[dict[str, Any]]:
+    if not conversation.accounts:
+        return []
+    today = now.astimezone(SHANGHAI).date()
+    with sources.billing.reading() as session:
+        return billing.accounts(session, conversation.accounts, keyring=sources.keyring, today=today)
+
+
+def _orders(sources: Sources, conversation: Conversation, now: datetime) -> list[dict[str, Any]]:
+    with sources.workorder.reading() as session:
+        found = orders.orders_for(session, conversation)
+        return [orders.order_line(session, order, now=now) for order in found]
+
+
+def _promises(sources: Sources, conversation: Conversation, now: datetime) -> list[dict[str, Any]]:
+    with sources.workorder.reading() as session:
+        return orders.promises_told(session, conversation.id, now=now)
+
+
+def _flags(sources: Sources, conversation: Conversation) -> list[str]:
+    with sources.workorder.reading() as session:
+        return orders.flags_of(session, conversation)
+
+
+def _contacts(sources: Sources, conversation: Conversation, now: datetime) -> dict[str, Any]:
+    with sources.bridge.reading() as session:
+        return contacts.contacts_of(session, conversation, now=now)
