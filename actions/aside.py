@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from actions.base import Reply
-from actions.form_base import KIND
+from actions.form_claims import KIND
 from actions.question import Question
+from actions.reply import Reply
 from actions.services import Services
 
 

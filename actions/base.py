@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, Self, cast
 
 import structlog
 from rasa_sdk import Action, Tracker
@@ -14,55 +13,24 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.orm import Session
 
-from actions import choice
+from actions import choice, handback
 from actions.question import Question, Span
+from actions.reply import CONFIRMING, Reply, card
 from actions.services import Services
 from core.account import Account, find_account, list_accounts
 from core.errors import AccountNotYours, BusinessError, NotIdentified
-from core.identity import BadToken
+from core.identity import BadToken, is_rehearsal
 from core.said_time import NoSuchTime
 
+__all__ = ["CONFIRMING", "AccountUnclear", "BusinessAction", "Reply", "card"]
+
 log = structlog.get_logger("actions")
-
-
-# Tells the bridge that the answer to this message will be acted upon: it has to get through, whatever dies meanwhile.
-CONFIRMING = {"type": "confirming"}
 
 
 class AccountUnclear(BusinessError):
     """The customer has several accounts, and nothing said so far tells which one is meant."""
 
     code = "which_account"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer: a response of the domain with its values, buttons (title, payload), cards, and what to remember."""
-
-    response: str
-    values: Mapping[str, str] = field(default_factory=dict)
-    buttons: Sequence[tuple[str, str]] = ()
-    cards: Sequence[dict[str, Any]] = ()
-    slots: Mapping[str, Any] = field(default_factory=dict)
-    commands: Sequence[dict[str, Any]] = ()  # for the bridge, never shown: {"type": "grant", …}
-    handoff: str | None = None  # why a person should take over after this answer
-
-    def utter(self, dispatcher: CollectingDispatcher) -> None:
-        """Say it; the buttons stand below the last part, where the customer's eye is then."""
-        buttons = [{"title": title, "payload": payload} for title, payload in self.buttons]
-        dispatcher.utter_message(response=self.response, buttons=[] if self.cards else buttons, **self.values)
-        for card in self.cards:
-            last = card is self.cards[-1]
-            dispatcher.utter_message(json_message={**card, "buttons": buttons if last else []})
-        for command in self.commands:
-            dispatcher.utter_message(json_message=dict(command))
-        if self.handoff:
-            dispatcher.utter_message(json_message={"type": "handoff", "reason": self.handoff})
-
-
-def card(kind: str, text: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a card of type `kind`; `text` says the same in plain words."""
-    return {"type": kind, "text": text, "card": dict(data)}
 
 
 class BusinessAction(Action):
@@ -85,7 +53,20 @@ class BusinessAction(Action):
         return [cast(dict[str, Any], SlotSet(name, value)) for name, value in reply.slots.items()]
 
     def answer(self, tracker: Tracker) -> Reply:
-        """Return the reply to the latest message of the tracker."""
+        """Return the reply to the latest message of the tracker; in a rehearsal nothing is changed by it."""
+        if not is_rehearsal(tracker.sender_id, (tracker.latest_message or {}).get("metadata")):
+            return self._to_latest(tracker)
+        reply = self.rehearsing()._to_latest(tracker)
+        return replace(reply, commands=[one for one in reply.commands if one.get("type") != "grant"])
+
+    def rehearsing(self) -> Self:
+        """Return an action of the same kind that answers alike and changes nothing.
+
+        It is made anew: what an action keeps from its first use works on the databases as they are.
+        """
+        return type(self)(self.services.rehearsing())
+
+    def _to_latest(self, tracker: Tracker) -> Reply:
         services = self.services
         try:
             question = Question.of(
@@ -94,11 +75,19 @@ class BusinessAction(Action):
         except BadToken as error:
             log.warning("no_identity", action=self.name(), error=str(error))
             return Reply(f"utter_{NotIdentified.code}")
+        note = handback.note_of(tracker, question.now)
         with services.billing.reading() as session:
-            return self.reply_to(session, question)
+            return handback.respectful(self, session, question, note) if note else self.reply_to(session, question)
 
     def reply_to(self, session: Session, question: Question) -> Reply:
         """Return what `handle` answers, or the wording of the error it met."""
+        decided = handback.decided(self.services, self.name(), question)
+        if isinstance(decided, Reply):
+            return decided
+        reply = self._worded(session, decided)
+        return reply if decided is question else replace(reply, slots={"form": None, **reply.slots})
+
+    def _worded(self, session: Session, question: Question) -> Reply:
         try:
             return self._handled(session, question)
         except NoSuchTime as error:

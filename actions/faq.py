@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rasa_sdk import Tracker
 from sqlalchemy.orm import Session
@@ -25,9 +25,11 @@ DIRECTORY = Path(__file__).parents[1] / "data" / "knowledge"
 # The retrieval reports what is more likely right than wrong. Where the intent speaks against it, it must be surer.
 LIKELY, SURE = 0.65, 0.8
 CHOICES = 2
+PATIENCE = 3  # messages in a row that were not understood: then a person takes over
 CALMING = ("report_outage", "complain", "request_human")  # what an angry customer most likely came for
 _FALLBACK = "nlu_fallback"
 _UNVERIFIED = "unverified"
+_FORGOTTEN: Mapping[str, Any] = {"failures": None}
 
 
 @cache
@@ -90,7 +92,7 @@ def answer(services: Services, item: Item) -> Reply:
     }
     steps = services.phrases.under(f"faq.next.{item.id.partition('_')[0]}")
     buttons = [(title, f"/{intent}") for intent, title in steps.items()]
-    return Reply("utter_knowledge", values, buttons, slots={"failures": None})
+    return Reply("utter_knowledge", values, buttons, slots=_FORGOTTEN)
 
 
 class HearingAction(BusinessAction):
@@ -120,6 +122,12 @@ class HearingAction(BusinessAction):
         titles = phrases.under("smalltalk.intent_titles")
         buttons = [(titles[intent], f"/{intent}") for intent in CALMING]
         return Reply("utter_chitchat", {"text": phrases.say("smalltalk.calm_ask")}, buttons)
+
+    def rehearsing(self) -> Self:
+        """See `BusinessAction.rehearsing`; what was heard belongs to the turn."""
+        twin = super().rehearsing()
+        twin.heard = self.heard
+        return twin
 
     @abstractmethod
     def respond(self, session: Session, question: Question) -> Reply:
@@ -156,7 +164,7 @@ class ActionOutOfScope(HearingAction):
 
 
 class ActionDefault(HearingAction):
-    """Answers from knowledge what no intent fits; else asks again, the second time with the likeliest intents."""
+    """Answers from knowledge what no intent fits; else asks again, then with the likeliest intents, then gives over."""
 
     def name(self) -> str:
         """Return the name that the domain uses."""
@@ -164,17 +172,23 @@ class ActionDefault(HearingAction):
 
     def respond(self, session: Session, question: Question) -> Reply:
         """See `HearingAction.respond`."""
+        phrases = self.services.phrases
         progress = progress_if_asked(self.services, session, question)
         if progress is not None:
-            return replace(progress, slots={**progress.slots, "failures": None})
+            return replace(progress, slots={**progress.slots, **_FORGOTTEN})
         item = best(self.heard)
         if item is not None:
             return answer(self.services, item)
-        failures = self.heard.failures + 1
+        # Signs without words (a cat on the keyboard, angry faces) are no try to say something.
+        failures = self.heard.failures + bool(re.search(phrases.raw("faq.wording"), question.text))
+        if failures >= PATIENCE:
+            return Reply(
+                "utter_chitchat", {"text": phrases.say("faq.handed_over")}, slots=_FORGOTTEN, handoff="failures"
+            )
         choices = self._choices() if failures > 1 else []
         if not choices:
             return Reply("utter_default", buttons=_menu(self.services), slots={"failures": failures})
-        person = self.services.phrases.say("smalltalk.intent_titles.request_human")
+        person = phrases.say("smalltalk.intent_titles.request_human")
         slots = {"failures": failures}
         return Reply("utter_default_choice", buttons=[*choices, (person, "/request_human")], slots=slots)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from sqlalchemy.orm import Session
 
+from actions import handback, person
 from actions.base import BusinessAction, Reply
 from actions.form import ActionForm
 from actions.form_base import KIND
@@ -36,6 +37,10 @@ class _Followup(BusinessAction):
         super().__init__(services)
         self._topics = topics
 
+    def rehearsing(self) -> Self:
+        """See `BusinessAction.rehearsing`; those that it hands on to change nothing either."""
+        return type(self)(self.services.rehearsing(), {name: one.rehearsing() for name, one in self._topics.items()})
+
     def asking(self, question: Question) -> BusinessAction | None:
         """Return the action whose question is open: that of the form, else the one asked last."""
         form = question.slots.get("form")
@@ -57,6 +62,9 @@ class ActionInform(_Followup):
 
     def handle(self, session: Session, question: Question) -> Reply:
         """See `BusinessAction.handle`."""
+        reason = person.reason_of(question)
+        if reason:
+            return Reply("", handoff=reason)
         form = self.form_of(question)
         if form and (question.values("start") or question.values("resume")):
             return form.reply_to(session, question)
@@ -91,7 +99,7 @@ class _YesNo(_Followup):
         if again:
             return again
         asked = self.asking(question)
-        if asked is not None and getattr(asked, "takes_yes_no", False):
+        if asked is not None and (handback.is_asking(question) or getattr(asked, "takes_yes_no", False)):
             return asked.reply_to(session, question)
         return Reply(self.alone)
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from actions import codes
+from actions import codes, person
 from actions.base import AccountUnclear, BusinessAction, Reply
 from actions.form_base import ON_FILE, FormAction, open_form, said_of
-from actions.form_filing import file_form, find_filed
+from actions.form_filing import Filed, file_form, find_filed
 from actions.form_hooks import hook_of
 from actions.form_words import choice
 from actions.question import Question
@@ -261,7 +261,7 @@ class ActionForm(FormAction):
         filed = file_form(self, session, question, business, self.shown(session, question, state), account)
         done = {"asked_at": question.asked_at, "form": state.id, "business": business.key}
         slots = self.closed() | {"submitted": done}
-        return self.with_paused(question, self.words.done(business, filed, slots))
+        return self.with_paused(question, self.over(business, filed, slots))
 
     def repeat(self, session: Session, question: Question) -> Reply | None:
         """Return the answer to a confirmation that was carried out already: its turn is being run again."""
@@ -270,7 +270,13 @@ class ActionForm(FormAction):
             return None
         business = self.services.businesses.get(str(done["business"]))
         filed = find_filed(self.services, business, str(done["form"]))
-        return self.words.done(business, filed, {}) if filed else None
+        return self.over(business, filed, {}) if filed else None
+
+    def over(self, business: Business, filed: Filed, slots: Mapping[str, Any]) -> Reply:
+        """Return that it is filed; where a person should look at it, one is offered at once."""
+        reply = self.words.done(business, filed, slots)
+        ways_on = [person.button(self.services, business.person)] if business.person else []
+        return replace(reply, buttons=[*reply.buttons, *ways_on])
 
     def with_paused(self, question: Question, reply: Reply) -> Reply:
         """Offer the form that another one interrupted."""

@@ -8,19 +8,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from actions import choice
+from actions import choice, form_claims
 from actions.base import AccountUnclear, BusinessAction
-from actions.form_claims import claims
 from actions.form_words import FormWords
 from actions.question import Question
 from core.account import Account, find_account
 from core.business import Business, Field
 from core.errors import AccountNotYours, NotIdentified
-from core.form import SKIPPED, FormState
+from core.form import ACCOUNT, OFFER, SKIPPED, WHICH, FormState, wanted
 from core.form_fields import Said, Unreadable, read
 
 ON_FILE = "@file"  # a telephone or address that the company has: it is not copied into the dialogue's memory
-KIND = "business"
+KIND = form_claims.KIND
 SKIP = "_skip"  # the choice of a button that passes over an optional field
 
 
@@ -89,8 +88,22 @@ class FormAction(BusinessAction):
     def slots(self, state: FormState) -> dict[str, Any]:
         """Return the slots that keep the form open."""
         business = self.services.businesses.get(state.business)
-        hints = claims(self.services, business, state)
-        return {"form": {"kind": KIND, "action": self.name(), **state.dump(), **hints}, "asked": self.name()}
+        hints = form_claims.claims(self.services, business, state)
+        form = {"kind": KIND, "action": self.name(), **state.dump(), **hints, **self._readable(business, state)}
+        return {"form": form, "asked": self.name()}
+
+    def _readable(self, business: Business, state: FormState) -> dict[str, Any]:
+        """Return the part of the slot that people read at the desk; what is on file stays there."""
+        if state.asking in (OFFER, WHICH):
+            return {}  # nothing is being filled in yet
+        say, words, fields = self.services.phrases.say, self.words, wanted(business, state)
+        number = {say("form.account"): say("form.tail", tail=state.account_no[-4:])} if state.account_no else {}
+        known = {one.label: state.values[one.name] for one in fields if state.values.get(one.name)}
+        shown = {one.label: words.value(one, known[one.label]) for one in fields if one.label in known}
+        on_file = {label: say("form.on_file") for label, value in known.items() if value == ON_FILE}
+        missing = [say("form.account")] if state.asking == ACCOUNT else []
+        missing += [one.label for one in fields if one.name not in state.values and not one.optional]
+        return {"title": business.title, "shown": number | shown | on_file, "missing": missing}
 
     def closed(self) -> dict[str, Any]:
         """Return the slots of a form that is over."""

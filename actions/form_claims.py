@@ -13,6 +13,7 @@ from core.one_time_code import CODE_MESSAGE
 if TYPE_CHECKING:
     from actions.services import Services
 
+KIND = "business"  # of the slot `form`: a form of the business table
 FREE = frozenset(
     {"text", "name", "address", "date", "choice", "yes_no", "number", "capacity", "energy", "amount"}
 )  # what no entity is sure to be found in

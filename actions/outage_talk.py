@@ -13,12 +13,13 @@ from actions import choice as account_choice
 from actions.base import BusinessAction, Reply
 from actions.form_base import open_form
 from actions.form_words import choice
-from actions.outage_answers import MEANING, SCOPE_WORDS, Answers
+from actions.outage_answers import MEANING, SCOPE_WORDS, SCOPES, Answers
 from actions.outage_place import Where
 from actions.outage_words import OutageWords
 from actions.question import Question
 from core import outage as outages
 from core.form import OFFER, WHICH
+from core.masking import mask_phone
 from core.outage import Outage
 from core.outage_control import tell_expected
 from core.outage_report import withdraw
@@ -53,6 +54,7 @@ AGAINS = {
     "scope": "scope.again", "arrears": "arrears.again", "check": "check.ask", "push": "check.push_again",
     "trips": "check.trips_short", "property": "property.again",
 }  # fmt: skip
+REPORTING = "action_report_outage"
 TELLING = frozenset({"where", "scope", "check", "push", "trips", "arrears"})  # steps at which the reach may be told
 FOUND = frozenset({"meter_dark", "trips_again", "still_dark", "normal", "unchecked"})
 
@@ -181,8 +183,27 @@ class OutageAction(BusinessAction):
             "drop": f"(?!{back}$)(?:{self.services.phrases.raw('form.drop_words')})",
         }  # fmt: skip
         paused = {"paused": question.slots["form"]} if self.interrupts(question) else {}
-        form = {"kind": KIND, "action": self.name(), **asdict(talk), **hints}
+        form = {"kind": KIND, "action": self.name(), **asdict(talk), **hints, **self._readable(talk)}
         return {"form": form, "asked": self.name(), **paused}
+
+    def _readable(self, talk: Talk) -> dict[str, Any]:
+        """Return the part of the slot that people read at the desk."""
+        say, labels = self.words.say, self.services.phrases.under("outage.shown")
+        reports = self.name() == REPORTING
+        place = say("shown_account", tail=talk.account_no[-4:]) if talk.account_no else talk.address
+        known = {
+            "place": place or (talk.area if talk.step != "where" else ""),
+            "scope": say(f"scope.{talk.scope}") if talk.scope in SCOPES else "",
+            "found": say(f"check.{talk.found}") if talk.found else "", "phone": mask_phone(talk.phone),
+        }  # fmt: skip
+        asked = ["place"] + (["scope"] if reports else [])
+        asked += ["found"] if reports and talk.step in ("check", "push", "trips") else []
+        return {
+            "business": "repair" if reports else "query_outage",
+            "title": say("shown_report" if reports else "shown_query"),
+            "shown": {labels[name]: value for name, value in known.items() if value},
+            "missing": [labels[name] for name in known if name in asked and not known[name]],
+        }
 
     def close(self, question: Question, talk: Talk | None = None) -> dict[str, Any]:
         """Return the slots of a talk without an open question, which a button may take up again.

@@ -67,7 +67,7 @@ def create_server(settings: ActionsSettings, *, clock: Clock = system_clock) -> 
 def _executor(services: Services) -> ActionExecutor:
     executor = ActionExecutor()
     topics = {action.name(): action for action in (kind(services) for kind in TOPICS)}
-    for action in (*topics.values(), *(kind(services, topics) for kind in FOLLOWUPS), ActionRepeat()):
+    for action in (*topics.values(), *(kind(services, topics) for kind in FOLLOWUPS), ActionRepeat(services)):
         executor.register_action(action)
     return executor
 

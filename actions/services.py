@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from actions.labels import Labels
 from actions.phrases import Phrases
@@ -13,6 +13,7 @@ from core.facts import Facts
 from core.fields import Keyring
 from core.one_time_code import CodeSender
 from core.promise import Commitments
+from core.rehearsal import RehearsedDatabase, SilentSender
 from core.tariff import TariffBook
 
 
@@ -33,3 +34,10 @@ class Services:
     clock: Clock
     identity_key: str
     codes: CodeSender | None = None  # None: this installation cannot send one-time codes
+
+    def rehearsing(self) -> Services:
+        """Return the same with databases that keep nothing, and without a way to send anything."""
+        return replace(
+            self, billing=RehearsedDatabase(self.billing), workorder=RehearsedDatabase(self.workorder),
+            bridge=RehearsedDatabase(self.bridge), codes=SilentSender() if self.codes else None,
+        )  # fmt: skip

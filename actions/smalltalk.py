@@ -11,6 +11,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.orm import Session
 
+from actions import handback
 from actions.aside import is_pressing
 from actions.base import BusinessAction, Reply
 from actions.faq import SURE, HearingAction, answer, best
@@ -179,7 +180,10 @@ def _first(text: str) -> str:
 
 
 class ActionRepeat(Action):
-    """Repeats what was said in answer to the message before this one."""
+    """Repeats what was said in answer to the message before this one, or by a person before the bot took over."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
 
     def name(self) -> str:
         """Return the name that the domain uses."""
@@ -189,6 +193,11 @@ class ActionRepeat(Action):
         self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
     ) -> list[dict[str, Any]]:
         """Say it again, or admit that there is nothing to repeat."""
+        note, alone = handback.retold(self.services, tracker, self.services.clock())
+        if note is not None:
+            note.utter(dispatcher)
+        if alone:
+            return []
         for event in last_answers(tracker.events):
             data = event.get("data") or {}
             if data.get("custom"):

@@ -13,17 +13,18 @@ from typing import Any, Awaitable, Callable, Dict, List, Optional, Text
 import aiohttp
 from rasa.core.channels.channel import CollectingOutputChannel, InputChannel, UserMessage
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME, SESSION_START_METADATA_SLOT
-from rasa.shared.core.events import ActionExecuted, SessionStarted, SlotSet
+from rasa.shared.core.events import ActionExecuted, SessionStarted, SlotSet, UserUttered
 from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bot import certain, forms, knowing, wishes
+from bot import certain, forms, handback, knowing, wishes
 
 Handler = Callable[[UserMessage], Awaitable[Any]]
 
 # Above so many events since the session start the next turn begins a new session (docs/decisions/0004).
 MAX_EVENTS = 60
+FAILURES = "failures"  # the slot with how many messages in a row were not understood
 HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=1.5)
 
 
@@ -100,7 +101,11 @@ async def _turn(
     understood = await _say(agent, handle, message, typed, tracker)
     if not output.messages:
         return _refuse(502, "the turn brought no answer")
-    return response.json({"messages": output.messages, "understood": understood or await _understood(agent, sender)})
+    after = await _tracker(agent, sender)
+    understood = understood or _understood(after)
+    if understood is not None:
+        understood["form"] = forms.shown(forms.state(after))
+    return response.json({"messages": output.messages, "understood": understood})
 
 
 async def _say(
@@ -115,6 +120,7 @@ async def _say(
         return None
     if typed and agent.is_ready():
         parsed = wishes.meant(certain.sober(await agent.processor.parse_message(message)))
+        parsed = handback.asked_after(parsed, message.metadata)
         parts = wishes.split(knowing.preferred(forms.claimed(parsed, form)))
         await handle(wishes.told(message, parts[0]))
         understood = {"intent": parsed["intent"]["name"], "confidence": parsed["intent"]["confidence"]}
@@ -122,7 +128,10 @@ async def _say(
     else:
         await handle(message)
         said = message.text.lstrip("/").partition("{")[0]
-    after = forms.state(await _tracker(agent, message.sender_id))
+    told = await _tracker(agent, message.sender_id)
+    after = forms.state(told)
+    if understood is not None and _failed(told):
+        understood["failed"] = True
     rest = parts[1] if len(parts) > 1 else waiting if said == wishes.ANSWER else None
     asks = after is None and wishes.is_question(output.messages)
     opened = after is not None and after != form
@@ -145,6 +154,16 @@ async def _also(
     await handle(wishes.told(message, wish))
     unchanged = forms.state(await _tracker(agent, message.sender_id)) == opened
     output.messages = [*output.messages, *held] if unchanged else [*held, *output.messages]
+
+
+def _failed(tracker: Any) -> bool:
+    """Tell whether the answer to the latest message was that it was not understood (actions/faq.py counts these)."""
+    for event in reversed(tracker.events if tracker is not None else ()):
+        if isinstance(event, SlotSet) and event.key == FAILURES:
+            return bool(event.value)
+        if isinstance(event, UserUttered):
+            return False
+    return False
 
 
 def _handed_over(messages: List[Dict[Text, Any]]) -> bool:
@@ -171,9 +190,8 @@ async def _tracker(agent: Any, sender: Text) -> Any:
     return await agent.tracker_store.retrieve(sender)
 
 
-async def _understood(agent: Any, sender: Text) -> Optional[Dict[Text, Any]]:
+def _understood(tracker: Any) -> Optional[Dict[Text, Any]]:
     """Return the intent of the message that was just handled, for the log and the desk."""
-    tracker = await _tracker(agent, sender)
     message = getattr(tracker, "latest_message", None)
     if message is None or not message.intent:
         return None

@@ -4,7 +4,8 @@ The slot `form`, which the actions keep, says what its present question takes: `
 `entities` and `words` that answer it, a `pattern` for the whole text, whether it takes `free` text (`prose`: questions
 too) or what is but `doubtful` as anything else, what (`asks`) is a question although the intent is the form's own, what
 gives it up (`drop`), and whether it is `quiet`: not put again. A message that answers becomes an `inform`; any other is
-answered by its own action, and then the form asks again.
+answered by its own action, and then the form asks again. For people it says its `title`, what is filled in (`shown`, by
+label) and the labels of what is `missing`.
 """
 
 import copy
@@ -36,6 +37,18 @@ def state(tracker: Any) -> Optional[Parsed]:
     """Return the form in progress."""
     found = tracker.get_slot(SLOT) if tracker is not None else None
     return found if isinstance(found, dict) else None
+
+
+def shown(form: Optional[Parsed]) -> Optional[Parsed]:
+    """Return the open form as the desk and the bridge's log show it; None if nothing is being filled in."""
+    if form is None or not form.get("title"):
+        return None
+    return {
+        "business": form.get("business"),
+        "title": form["title"],
+        "values": form.get("shown") or {},
+        "missing": form.get("missing") or [],
+    }
 
 
 def claimed(parsed: Parsed, form: Optional[Parsed]) -> Parsed:
@@ -79,7 +92,12 @@ def _answers(parsed: Parsed, form: Parsed) -> bool:
 
 def _misread(name: Text, text: Text, worded: bool) -> bool:
     """Tell whether an answer sounds like the wish for a person (八个人, 打电话就行) or to stop (不做了，租约到了)."""
-    return (name == "request_human" and not _PERSON.search(text)) or (name == "cancel" and worded)
+    return (name == "request_human" and not names_person(text)) or (name == "cancel" and worded)
+
+
+def names_person(text: Text) -> bool:
+    """Tell whether a message has a word for the person who is wanted."""
+    return _PERSON.search(text) is not None
 
 
 def _share(entities: Any, text: Text) -> float:

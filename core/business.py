@@ -101,6 +101,7 @@ class Business(_Strict):
     source: str
     status: Literal["verified", "secondary", "unverified"]
     lead: bool = False
+    person: Literal["complaint", "special_service", "high_risk"] | None = None  # why a person is offered afterwards
     joins: bool = True  # a second order of the same matter becomes part of the first
     unavailable: str | None = None
     intro: str | None = None

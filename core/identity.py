@@ -25,6 +25,10 @@ SESSION: Audience = "dianfu-session"
 ACTIONS: Audience = "dianfu-actions"
 BRIDGE: Audience = "dianfu-bridge"
 
+# What the sender of a rehearsal begins with: draft.<conversation>.<number> has a dialogue of its own, and no turn of it
+# changes anything.
+DRAFT = "draft."
+
 # One turn has a deadline of seconds; a token that leaks is worthless soon after it.
 IDENTITY_LIFETIME = timedelta(seconds=60)
 
@@ -133,7 +137,7 @@ def read_identity(key: str, token: str, *, now: datetime, sender: str) -> Identi
         BadToken: if the token proves nothing, or was issued for another conversation than the `sender` of the turn.
     """
     claims = _verify(key, token, ACTIONS, now)
-    if sender.partition(".")[0] != claims["sub"]:
+    if sender.removeprefix(DRAFT).partition(".")[0] != claims["sub"]:
         raise BadToken("issued for another conversation")
     customer_no = claims.get("customer_no")
     return Identity(
@@ -144,6 +148,11 @@ def read_identity(key: str, token: str, *, now: datetime, sender: str) -> Identi
         channel=str(claims.get("channel", "")),
         assured=_accounts(claims, "assured"),
     )
+
+
+def is_rehearsal(sender: str, metadata: Mapping[str, Any] | None) -> bool:
+    """Tell whether a turn is only to show what would be said: by its sender, or because its metadata say so."""
+    return sender.startswith(DRAFT) or bool((metadata or {}).get("rehearsal"))
 
 
 def turn_of(conversation_id: str, asked_at: datetime) -> str:

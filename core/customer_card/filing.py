@@ -15,7 +15,7 @@ from core.clock import SHANGHAI
 from core.conversation import Conversation
 from core.customer_card.billing import account_ref
 from core.customer_card.card import Sources
-from core.errors import AccountNotYours, BusinessError
+from core.errors import AccountNotYours
 from core.fields import Keyring
 from core.form import SKIPPED, FormState, wanted
 from core.form_fields import MAX_TEXT, Said, Unreadable, read
@@ -29,22 +29,16 @@ REPAIR = "repair"
 MISSING, UNKNOWN = "missing", "unknown"
 
 
-class UnknownBusiness(BusinessError):
+class UnknownBusiness(LookupError):
     """There is no such row, or it is not on offer here."""
 
-    code = "unknown_business"
 
-
-class NoSuchAccount(BusinessError):
+class NoSuchAccount(LookupError):
     """The business needs an account, and none of the conversation's was named."""
 
-    code = "no_such_account"
 
-
-class BadFields(BusinessError):
+class BadFields(ValueError):
     """Some answers are missing or cannot be taken; `reasons` by the name of the field."""
-
-    code = "bad_fields"
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
         super().__init__()
