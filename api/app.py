@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
@@ -16,10 +17,19 @@ from api import deliveries, health, problems, uploads, widget
 from api.bus import MemoryBus
 from api.channels import stream, web
 from api.deps import Parts
+from api.desk.routes import ROUTERS
+from api.desk_news import DeskNews
+from api.desks import chatwoot_hooks
+from api.desks.base import HandoffDesk
+from api.desks.builtin import BuiltinDesk
+from api.desks.chatwoot import ChatwootDesk
 from api.dialogue import Dialogue
+from api.dispatch import dispatch
+from api.escalation import Escalation
 from api.guard import Guard
 from api.logs import RequestLog
 from api.metrics import Metrics
+from api.pulse import attended, pulse_of
 from api.rasa import HttpRasa, Rasa
 from api.reception import Reception
 from api.settings import ApiSettings
@@ -27,6 +37,7 @@ from api.store import Store
 from api.wording import Wording
 from core.clock import Clock, system_clock
 from core.db import Database
+from core.handoff.book import Book
 from core.safety import SafetyLine
 
 DRAIN_SECONDS = 8.0
@@ -50,8 +61,10 @@ def create_app(settings: ApiSettings, *, rasa: Rasa | None = None, clock: Clock 
             expose_headers=["X-Request-Id", "Retry-After"],
         )  # fmt: skip
     app.add_middleware(RequestLog, metrics=parts.metrics, on_error=partial(_broken, parts.wording))
-    for router in (web.router, uploads.router, stream.router, health.router, widget.router):
+    for router in (web.router, uploads.router, stream.router, health.router, widget.router, *ROUTERS):
         app.include_router(router)
+    if settings.desk == "chatwoot":
+        app.include_router(chatwoot_hooks.router)
     if settings.development:
         from api import codes, demo  # what helps a visitor to try the product is not even imported in production
 
@@ -66,22 +79,34 @@ def _parts(settings: ApiSettings, rasa: Rasa, clock: Clock) -> Parts:
     store = Store(bridge)
     wording = Wording.load(settings.data_dir / "wording.yaml")
     safety = SafetyLine.load(settings.data_dir / "safety.yaml")
+    book, desk = Book.load(settings.data_dir), _desk(settings, bus)
+    if isinstance(desk, ChatwootDesk):
+        book = replace(book, staff=desk.staff)
+    book = replace(book, staff=attended(book.staff, pulse_of(bus)))
     dialogue = Dialogue(
-        store=store, rasa=rasa, reception=Reception(safety=safety, wording=wording, metrics=metrics), bus=bus,
-        metrics=metrics, clock=clock, identity_key=settings.identity_key.get_secret_value(),
-        deadline=settings.turn_deadline,
+        store=store, rasa=rasa, reception=Reception(safety=safety, wording=wording, metrics=metrics, book=book),
+        escalation=Escalation(wording, book), news=DeskNews(desk, bus), bus=bus, metrics=metrics, clock=clock,
+        identity_key=settings.identity_key.get_secret_value(), deadline=settings.turn_deadline, book=book,
     )  # fmt: skip
-    return Parts(
+    parts = Parts(
         settings=settings, bridge=bridge, store=store, workorder=Database(settings.workorder_url),
-        billing=Database(settings.billing_url, read_only=True), rasa=rasa, dialogue=dialogue, bus=bus,
+        billing=Database(settings.billing_url, read_only=True), rasa=rasa, dialogue=dialogue, desk=desk,
+        book=book, bus=bus,
         metrics=metrics, wording=wording, clock=clock,
     )  # fmt: skip
+    if isinstance(desk, ChatwootDesk):
+        desk.join(parts)
+    return parts
+
+
+def _desk(settings: ApiSettings, bus: MemoryBus) -> HandoffDesk:
+    return ChatwootDesk(settings) if settings.desk == "chatwoot" else BuiltinDesk(bus)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
-    loops = [asyncio.create_task(loop(parts)) for loop in (deliveries.deliver, deliveries.sweep)]
+    loops = [asyncio.create_task(loop(parts)) for loop in (deliveries.deliver, deliveries.sweep, dispatch)]
     yield
     for loop in loops:
         loop.cancel()
@@ -89,6 +114,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await parts.dialogue.turns.drain(DRAIN_SECONDS)
     if isinstance(parts.rasa, HttpRasa):
         await parts.rasa.close()
+    if isinstance(parts.desk, ChatwootDesk):
+        await parts.desk.close()
     parts.store.close()
     for database in (parts.bridge, parts.workorder, parts.billing):
         database.dispose()

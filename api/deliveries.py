@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api import sms
 from api.deps import Parts
+from api.desks.chatwoot_line import KIND as CHATWOOT
 from api.wording import UnknownNotice
 from core import conversation as log_of
 from core import notice, outbox, work_order
@@ -25,18 +26,18 @@ PAUSE_SECONDS = 1.0
 async def deliver(parts: Parts) -> None:
     """Deliver the outbox, short messages and notices, until cancelled; none waits for the other."""
     await asyncio.gather(
-        _repeat("codes", lambda: asyncio.to_thread(sms.deliver_codes, parts)),
-        _repeat("deliver", lambda: asyncio.to_thread(deliver_due, parts)),
-        _repeat("notices", lambda: _tell(parts)),
+        repeat("codes", lambda: asyncio.to_thread(sms.deliver_codes, parts)),
+        repeat("deliver", lambda: asyncio.to_thread(deliver_due, parts)),
+        repeat("notices", lambda: _tell(parts)),
     )
 
 
 async def sweep(parts: Parts) -> None:
     """Take up cut-off turns until cancelled; apart from deliveries, which may wait long for another database."""
-    await _repeat("sweep", parts.dialogue.turns.sweep)
+    await repeat("sweep", parts.dialogue.turns.sweep)
 
 
-async def _repeat(name: str, work: Callable[[], Awaitable[int]]) -> None:
+async def repeat(name: str, work: Callable[[], Awaitable[int]]) -> None:
     """Do the work again and again; no failure ends the loop, or nothing would be delivered until the next start."""
     while True:
         try:
@@ -51,7 +52,7 @@ async def _repeat(name: str, work: Callable[[], Awaitable[int]]) -> None:
 def deliver_due(parts: Parts) -> int:
     """Deliver what is due and return how many deliveries went well."""
     with parts.bridge.reading() as session:
-        due = outbox.due(session, now=parts.clock(), but=SMS)
+        due = outbox.due(session, now=parts.clock(), but=(SMS, CHATWOOT))
         items = [(item.id, item.kind, item.key, item.payload) for item in due]
     return sum(_deliver(parts, *item) for item in items)
 

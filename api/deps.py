@@ -9,6 +9,7 @@ from fastapi import Depends
 from fastapi.requests import HTTPConnection
 
 from api.bus import MemoryBus
+from api.desks.base import HandoffDesk
 from api.dialogue import Dialogue
 from api.metrics import Metrics
 from api.rasa import Rasa
@@ -17,6 +18,7 @@ from api.store import Store
 from api.wording import Wording
 from core.clock import Clock
 from core.db import Database
+from core.handoff.book import Book
 from core.identity import BadToken, read_session
 
 
@@ -31,6 +33,8 @@ class Parts:
     billing: Database
     rasa: Rasa
     dialogue: Dialogue
+    desk: HandoffDesk
+    book: Book  # by which cases go
     bus: MemoryBus
     metrics: Metrics
     wording: Wording

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,6 +19,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, St
 from sqlalchemy.orm import Session
 
 from api.bus import MemoryBus
+from api.desk_news import Change, DeskNews
+from api.escalation import Escalation
 from api.grants import apply_grants
 from api.metrics import Metrics
 from api.rasa import BotTurn, Rasa, RasaFailed
@@ -28,7 +30,10 @@ from api.turns import Outcome, Question, Turns, TurnWaits
 from core import conversation as log_of
 from core.clock import Clock
 from core.conversation import Conversation, Draft, Message
+from core.handoff import life
+from core.handoff.book import Book
 from core.identity import Identity, issue_identity
+from core.mode import WITH_PERSON
 from core.safety import Danger
 from core.text import typed
 from core.upload import find_upload
@@ -58,10 +63,11 @@ class Dialogue:
     """Takes customers' messages of all channels and has them answered."""
 
     def __init__(
-        self, *, store: Store, rasa: Rasa, reception: Reception, bus: MemoryBus, metrics: Metrics, clock: Clock,
-        identity_key: str, deadline: float,
+        self, *, store: Store, rasa: Rasa, reception: Reception, escalation: Escalation, news: DeskNews, bus: MemoryBus,
+        metrics: Metrics, clock: Clock, identity_key: str, deadline: float, book: Book,
     ) -> None:  # fmt: skip
-        self._store, self._rasa, self._reception = store, rasa, reception
+        self._store, self._rasa, self._reception, self._book = store, rasa, reception, book
+        self._escalation, self._news = escalation, news
         self._bus, self._metrics, self._clock = bus, metrics, clock
         self._identity_key, self._deadline = identity_key, deadline
         self.turns = Turns(store, self._turn)
@@ -80,7 +86,7 @@ class Dialogue:
         )
         try:
             async with asyncio.timeout(DANGER_PATIENCE if danger else self._deadline):
-                question, outcome = await asyncio.shield(receiving)
+                question, outcome, change = await asyncio.shield(receiving)
         except (SQLAlchemyError, TimeoutError) as error:
             receiving.add_done_callback(lambda late: late.cancelled() or late.exception())
             if danger is None:
@@ -88,6 +94,7 @@ class Dialogue:
             log.error("danger_without_log", kind=danger.kind, error=type(error).__name__)
             return Outcome((self._reception.warning(danger, now=self._clock()),), "bot", None)
         self._bus.publish(conversation_id)
+        self._news.tell(change)
         return outcome or await self._wait(question, until)
 
     async def _wait(self, question: Question, until: float) -> Outcome:
@@ -102,10 +109,11 @@ class Dialogue:
 
     def _receive(
         self, session: Session, conversation_id: str, inbound: Inbound, danger: Danger | None
-    ) -> tuple[Question, Outcome | None]:
-        """Log the message once; return it, and the outcome if there is one already."""
+    ) -> tuple[Question, Outcome | None, Change | None]:
+        """Log the message once; return it, the outcome if there is one already, and what it means to the desk."""
         now = self._clock()
         conversation = log_of.find_conversation(session, conversation_id, lock=True)
+        before = life.open_case(session, conversation_id)
         text, payload = inbound.text, None
         if inbound.button_id:
             button = log_of.find_button(session, conversation, inbound.button_id)
@@ -115,19 +123,22 @@ class Dialogue:
             payload = "/inform" + json.dumps({"upload": photo.id})
         message, is_new = log_of.record_customer(
             session, conversation, external_id=inbound.external_id, text=text, payload=payload, now=now,
-            urgent=danger is not None, upload_id=inbound.upload_id,
+            urgent=danger is not None or self._reception.takes_after_end(session, conversation, payload, now=now),
+            upload_id=inbound.upload_id,
         )  # fmt: skip
         if not is_new:
             question = Question(conversation, message)
-            return question, None if message.turn == "open" else _recorded(session, question)
+            return question, None if message.turn == "open" else _recorded(session, question), None
         if danger:
             drafts = self._reception.raise_alarm(session, conversation, message, danger, now=now)
         elif (own := self._reception.answer(session, conversation, message, now=now)) is not None:
             drafts = own
         else:
             first = log_of.open_turns(session, conversation_id)[0]
-            return Question(conversation, message, next_in_line=first.seq == message.seq), None
-        return Question(conversation, message), self._close(session, conversation, message, drafts)
+            question = Question(conversation, message, next_in_line=first.seq == message.seq)
+            return question, None, Change.between(session, conversation, message, before)
+        outcome = self._close(session, conversation, message, drafts)
+        return Question(conversation, message), outcome, Change.between(session, conversation, message, before)
 
     # -- the turn
 
@@ -136,19 +147,20 @@ class Dialogue:
         with self._metrics.turn_seconds.time():
             answer = await self._ask(question)
             try:
-                outcome = await self._store.write(lambda session: self._finish(session, question, answer))
+                outcome, change = await self._store.write(lambda session: self._finish(session, question, answer))
             except (OperationalError, InterfaceError):
                 raise  # the database is away: the turn stays open and is taken up again
             except (StatementError, ValueError) as error:
                 log.error("answer_not_storable", conversation=question.key[0], error=type(error).__name__)
                 sorry = BotTurn((self._reception.apology(question.message),))
-                outcome = await self._store.write(lambda session: self._finish(session, question, sorry))
+                outcome, change = await self._store.write(lambda session: self._finish(session, question, sorry))
         self._bus.publish(question.conversation.id)
+        self._news.tell(change)
         return outcome
 
     async def _ask(self, question: Question) -> BotTurn:
         conversation, message = question.conversation, question.message
-        if conversation.mode != "bot":
+        if conversation.mode != "bot" and not _is_form_turn(question):
             return BotTurn(())  # a person took over before this turn could begin
         self._bus.publish(conversation.id, {"kind": "typing", "author": "bot", "on": True})
         try:
@@ -207,20 +219,24 @@ class Dialogue:
             accounts=tuple(conversation.accounts), assurance=conversation.assurance_at(now),
             channel=conversation.channel, assured=conversation.assured_at(now),
         )  # fmt: skip
-        return {
+        metadata: dict[str, Any] = {
             "identity": issue_identity(self._identity_key, identity, now=now),
             "asked_at": message.at.astimezone(UTC).isoformat(),  # the same when the turn is run again
             "channel": conversation.channel,
         }
+        if (note := handed_back(conversation, self._book, now=now)) is not None:
+            metadata["handed_back"] = note
+        return metadata
 
     # -- the second transaction
 
-    def _finish(self, session: Session, question: Question, answer: BotTurn) -> Outcome:
+    def _finish(self, session: Session, question: Question, answer: BotTurn) -> tuple[Outcome, Change | None]:
         now = self._clock()
         conversation = log_of.find_conversation(session, question.conversation.id, lock=True)
         message = session.get_one(Message, question.key)
         if message.turn != "open":
-            return _recorded(session, question)
+            return _recorded(session, question), None
+        before = life.open_case(session, conversation.id)
         message.understood = answer.understood
         drafts: list[Draft] = []
         if conversation.mode == question.conversation.mode:
@@ -229,9 +245,15 @@ class Dialogue:
             drafts = [self._reception.apology(message)]
         if answer.handoff == "danger":
             drafts = self._reception.raise_alarm(session, conversation, message, None, now=now) + drafts
-        elif answer.handoff:
-            drafts += self._reception.queue(conversation, answer.handoff, now=now)
-        return self._close(session, conversation, message, drafts)
+        elif conversation.mode == "bot":
+            failed = drafts == [self._reception.apology(message)]
+            verdict = self._escalation.judge(session, message, drafts, answer.handoff, failed=failed, now=now)
+            drafts = verdict.drafts
+            if verdict.reason:
+                apart = bool(drafts)
+                drafts += self._reception.queue(session, conversation, verdict.reason, now=now, apart=apart)
+        outcome = self._close(session, conversation, message, drafts)
+        return outcome, Change.between(session, conversation, message, before)
 
     def _grant(self, session: Session, conversation: Conversation, message: Message, tokens: tuple[str, ...]) -> bool:
         return apply_grants(session, conversation, message, tokens, key=self._identity_key, now=self._clock())
@@ -244,6 +266,23 @@ class Dialogue:
             for draft in drafts
         ]
         return Outcome(tuple(replies), conversation.mode, message.seq)
+
+
+def handed_back(conversation: Conversation, book: Book, *, now: datetime) -> dict[str, Any] | None:
+    """Return what a person has left for the bot, None if it is too old to be respected or there is nothing."""
+    note = conversation.note
+    if not note or not note.get("at"):
+        return None
+    return note if now - datetime.fromisoformat(note["at"]) < book.limits.hours("note") else None
+
+
+def _is_form_turn(question: Question) -> bool:
+    """Tell whether the turn belongs to a form although a person has the conversation.
+
+    Such turns alone are left open by the reception once the person is there (`WaitingRoom.with_person`).
+    """
+    conversation = question.conversation
+    return conversation.mode in WITH_PERSON and question.message.at > conversation.mode_since
 
 
 def _recorded(session: Session, question: Question) -> Outcome:

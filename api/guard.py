@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # 20,000 characters, each written as two escapes of six bytes, and the rest of the document.
 MAX_BODY = 256 * 1024
 # The route counts for itself and says what is wrong; this is for who goes on sending nevertheless.
-UPLOADS, MAX_UPLOAD_BODY = "/v1/uploads", 12 * 1024 * 1024
+UPLOADS, MAX_UPLOAD_BODY = re.compile(r"/v1/(desk/conversations/[^/]+/)?uploads"), 12 * 1024 * 1024
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
 
 
@@ -45,7 +46,7 @@ class Guard:
 
 def _limited(scope: Scope, receive: Receive) -> Receive:
     declared = Headers(scope=scope).get("content-length", "0")
-    most = MAX_UPLOAD_BODY if scope["path"] == UPLOADS else MAX_BODY
+    most = MAX_UPLOAD_BODY if UPLOADS.fullmatch(scope["path"]) else MAX_BODY
     size = 0
 
     async def receiving() -> Message:

@@ -14,7 +14,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from api.desk.access import CsrfFailed, Forbidden, MustChangePassword, NotSignedIn
+from api.desk.login import LoginFailed, WrongPassword
 from api.wording import Wording
+from core.agent import BadCode, LockedOut, NoSecondFactor, WeakPassword
 from core.conversation import ButtonNotFound, ConversationClosed, ConversationNotFound
 from core.identity import BadToken
 from core.upload import BrokenImage, NotAnImage, TooManyUploads, UploadNotFound, UploadTooLarge
@@ -32,6 +35,14 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     NotAnImage: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "image_type"),
     BrokenImage: (HTTPStatus.UNPROCESSABLE_ENTITY, "image_broken"),
     TooManyUploads: (HTTPStatus.TOO_MANY_REQUESTS, "too_many_images"),
+    NotSignedIn: (HTTPStatus.UNAUTHORIZED, "not_signed_in"),
+    LoginFailed: (HTTPStatus.UNAUTHORIZED, "login_failed"),
+    Forbidden: (HTTPStatus.FORBIDDEN, "forbidden"),
+    CsrfFailed: (HTTPStatus.FORBIDDEN, "csrf_failed"),
+    MustChangePassword: (HTTPStatus.FORBIDDEN, "must_change_password"),
+    WrongPassword: (HTTPStatus.UNPROCESSABLE_ENTITY, "wrong_password"),
+    BadCode: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_code"),
+    NoSecondFactor: (HTTPStatus.CONFLICT, "no_second_factor"),
 }
 
 
@@ -71,11 +82,20 @@ def install(app: FastAPI, wording: Wording) -> None:
 
     async def known(request: Request, error: Exception) -> JSONResponse:
         status, code = KNOWN[type(error)]
-        headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+        headers = {"WWW-Authenticate": "Bearer"} if code == "unauthorized" else None
         return answer(request, status, code, headers=headers)
 
     async def bad_message(request: Request, error: Exception) -> JSONResponse:
         return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    async def locked_out(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, LockedOut)
+        headers = {"Retry-After": str(error.seconds)}
+        return answer(request, HTTPStatus.TOO_MANY_REQUESTS, "login_locked", headers=headers)
+
+    async def weak_password(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, WeakPassword)
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, f"password_{error.reason}")
 
     async def malformed(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
@@ -91,13 +111,13 @@ def install(app: FastAPI, wording: Wording) -> None:
         status = HTTPStatus(error.status_code)
         return answer(request, status, HTTP_CODES.get(status, "invalid"), headers=error.headers)
 
-    for kind in KNOWN:
-        app.add_exception_handler(kind, known)
-    for kind in AWAY:
-        app.add_exception_handler(kind, database_away)
-    app.add_exception_handler(BadMessage, bad_message)
-    app.add_exception_handler(RequestValidationError, malformed)
-    app.add_exception_handler(HTTPException, http_error)
+    handlers = {
+        **dict.fromkeys(KNOWN, known), **dict.fromkeys(AWAY, database_away), BadMessage: bad_message,
+        LockedOut: locked_out, WeakPassword: weak_password, RequestValidationError: malformed,
+        HTTPException: http_error,
+    }  # fmt: skip
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
 
 
 def _printable(step: object) -> str:

@@ -10,21 +10,26 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from api.metrics import Metrics
+from api.waiting_room import WaitingRoom
 from api.wording import Wording
 from core import conversation as log_of
-from core import outbox
+from core import outbox, survey
 from core.conversation import Conversation, Draft, Message
+from core.handoff import life
+from core.handoff.book import Book
+from core.handoff.words import HANDOFF, LEAVE_QUEUE, RATE, SAY
+from core.mode import WAITING, WITH_PERSON
 from core.safety import Danger, SafetyLine
 
-# Payloads of the bridge's own buttons; they never reach Rasa.
-HANDOFF, LEAVE_QUEUE, SAY = "bridge:handoff", "bridge:leave_queue", "bridge:say:"
+__all__ = ["HANDOFF", "LEAVE_QUEUE", "SAY", "Reception"]
 
 
 class Reception:
     """The bridge's own answers and the changes of mode that come with them."""
 
-    def __init__(self, *, safety: SafetyLine, wording: Wording, metrics: Metrics) -> None:
-        self._safety, self._wording, self._metrics = safety, wording, metrics
+    def __init__(self, *, safety: SafetyLine, wording: Wording, metrics: Metrics, book: Book) -> None:
+        self._safety, self._wording, self._metrics, self._book = safety, wording, metrics, book
+        self._room = WaitingRoom(wording, metrics, book)
 
     def danger_in(self, text: str) -> Danger | None:
         """Return the danger that a typed text speaks of."""
@@ -38,6 +43,8 @@ class Reception:
         A danger that is not ours (gas, illness) gets its words alone.
         """
         danger = danger or self._safety.general()
+        if conversation.mode in WAITING | WITH_PERSON:
+            life.customer_said(session, conversation, message, book=self._book, now=now)
         if not danger.order:
             self._metrics.danger.labels(danger.kind).inc()
             return [Draft("system", self._safety.wording(danger, filed=False), "safety")]
@@ -47,11 +54,10 @@ class Reception:
             "account_no": conversation.accounts[0] if len(conversation.accounts) == 1 else None,
             "conversation_id": conversation.id, "customer_no": conversation.customer_no,
         })  # fmt: skip
-        if conversation.mode in ("bot", "closed"):
-            log_of.change_mode(conversation, "alarm", now=now, reason="danger")
+        self._room.alarm(session, conversation, now=now)
         conversation.priority = log_of.PRIORITY_DANGER
         self._metrics.danger.labels(danger.kind).inc()
-        human = conversation.mode == "human"
+        human = conversation.mode in WITH_PERSON
         return [Draft("system", self._safety.wording(danger, filed=True, human=human, again=told), "safety")]
 
     def warning(self, danger: Danger, *, now: datetime) -> Message:
@@ -60,27 +66,38 @@ class Reception:
         text = self._safety.wording(danger, filed=False)
         return Message(seq=0, at=now, author="system", type="safety", text=text, buttons=[])
 
+    def takes_after_end(
+        self, session: Session, conversation: Conversation, payload: str | None, *, now: datetime
+    ) -> bool:
+        """Tell whether a closed conversation still takes this: the answer to the survey, or a sentence on it."""
+        if conversation.mode != "closed":
+            return False
+        if payload is not None:
+            return payload.startswith(RATE)
+        return self._comment_on(session, conversation, conversation.next_seq, now) is not None
+
     def answer(
         self, session: Session, conversation: Conversation, message: Message, *, now: datetime
     ) -> list[Draft] | None:
         """Return what the bridge says to this message, [] if a person will answer, or None if it is for Rasa."""
-        if self._leaves(conversation, message):
-            if conversation.mode == "queued":
-                log_of.change_mode(conversation, "leave_queue", now=now)
-            return [Draft("system", self._wording.left_queue)]
-        if conversation.mode != "bot":
-            return self._note(session, conversation, message, now)
-        if message.payload == HANDOFF or (message.payload is None and self._wording.asks_for_person(message.text)):
-            return self.queue(conversation, "asked", now=now)
-        return None
+        if message.payload is not None and message.payload.startswith(RATE):
+            return self._rated(session, conversation, message.payload, now=now)
+        if conversation.mode in WAITING:
+            return self._room.waiting(session, conversation, message, now=now)
+        if conversation.mode in WITH_PERSON:
+            return self._room.with_person(session, conversation, message, now=now)
+        if message.payload is None and (row := self._comment_on(session, conversation, message.seq, now)) is not None:
+            return [survey.comment(session, row, message.text, book=self._book, now=now)]
+        return self._room.with_bot(session, conversation, message, now=now)
 
-    def queue(self, conversation: Conversation, reason: str, *, now: datetime) -> list[Draft]:
-        """Put a conversation in the queue for a person and say so; in another mode than `bot` nothing changes."""
-        if conversation.mode != "bot":
-            return []
-        log_of.change_mode(conversation, "ask_person", now=now, reason=reason)
-        self._metrics.handoffs.labels(reason).inc()
-        return [Draft("system", self._wording.queued, "notice", buttons=((self._wording.leave_queue, LEAVE_QUEUE),))]
+    def queue(
+        self, session: Session, conversation: Conversation, reason: str, *, now: datetime, apart: bool = False
+    ) -> list[Draft]:
+        """Put a conversation in the queue for a person and say so; in another mode than `bot` nothing changes.
+
+        `apart`: why it goes there was said before.
+        """
+        return self._room.enter(session, conversation, reason, now=now, apart=apart)
 
     def still_working(self) -> Draft:
         """Return what is said when a confirmed matter could not be carried out yet."""
@@ -92,28 +109,12 @@ class Reception:
         buttons = ((self._wording.retry, again), (self._wording.handoff, HANDOFF))
         return Draft("system", self._wording.apology, buttons=buttons)
 
-    def _leaves(self, conversation: Conversation, message: Message) -> bool:
-        """Tell whether the message leaves the queue: by its button, or in words where no danger waits."""
-        if message.payload is not None:
-            return message.payload == LEAVE_QUEUE and conversation.mode in ("queued", "bot")
-        waits = conversation.mode == "queued" and conversation.priority != log_of.PRIORITY_DANGER
-        return waits and self._wording.leaves_queue(message.text)
+    def _rated(self, session: Session, conversation: Conversation, payload: str, *, now: datetime) -> list[Draft]:
+        return [survey.rate(session, conversation, payload, book=self._book, now=now)]
 
-    def _note(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> list[Draft]:
-        if conversation.mode != "queued":
-            return []
-        if conversation.priority == log_of.PRIORITY_DANGER:
-            return [Draft("system", self._danger_note(session, conversation, message, now), "notice")]
-        leave = ((self._wording.leave_queue, LEAVE_QUEUE),)
-        return [Draft("system", self._wording.queued_note, "notice", buttons=leave)]
-
-    def _danger_note(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> str:
-        """Ask for what was typed (where it is, most likely) to be added to the urgent order; return what is said."""
-        first = not outbox.asked_since(
-            session, kind="order_note", prefix=f"{conversation.id}:", since=conversation.mode_since
-        )
-        if message.payload is None:
-            outbox.put(session, kind="order_note", key=f"{conversation.id}:{message.seq}", now=now, payload={
-                "conversation_id": conversation.id, "text": message.text,
-            })  # fmt: skip
-        return self._wording.queued_danger_note if first else self._wording.danger_note_again
+    def _comment_on(
+        self, session: Session, conversation: Conversation, before: int, now: datetime
+    ) -> survey.Survey | None:
+        if conversation.mode not in ("bot", "closed"):
+            return None
+        return survey.wants_comment(session, conversation, before=before, book=self._book, now=now)

@@ -62,6 +62,12 @@ class ButtonView(BaseModel):
     title: str
 
 
+class AgentView(BaseModel):
+    """Who of the desk wrote a message, as customers are told."""
+
+    name: str
+
+
 class MessageView(BaseModel):
     """One message of the log."""
 
@@ -72,16 +78,19 @@ class MessageView(BaseModel):
     buttons: list[ButtonView] = []
     card: dict[str, Any] | None = None
     client_id: str | None = None
+    agent: AgentView | None = None
     at: datetime
 
     @classmethod
     def of(cls, message: Message) -> MessageView:
         """Return what the customer may see of a row of the log."""
-        client_id = message.external_id.partition(":")[2] if message.external_id else None
+        own = message.author == "customer" and message.external_id
+        client_id = message.external_id.partition(":")[2] if own and message.external_id else None
         return cls.model_validate(
             {
                 "seq": message.seq, "author": message.author, "type": message.type, "text": message.text,
                 "buttons": message.buttons or [], "card": message.card, "client_id": client_id,
+                "agent": {"name": message.agent_name} if message.agent_name else None,
                 "at": message.at.astimezone(SHANGHAI),
             }
         )  # fmt: skip
@@ -102,3 +111,13 @@ class History(BaseModel):
     messages: list[MessageView]
     mode: str
     last_seq: int
+
+
+class QueueAnswer(BaseModel):
+    """How it stands for who waits; outside the queue `place` is None. `text` says the same in words."""
+
+    mode: str
+    place: int | None = None
+    expected_wait_seconds: int | None = Field(None, description="none if nobody can know it")
+    on_duty: bool = False
+    text: str = ""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from core.handoff.tables import SKILLS
 from core.settings import CoreSettings
+
+MIN_WEBHOOK_SECRET = 16  # Chatwoot makes them, not we
 
 
 class ApiSettings(CoreSettings):
@@ -22,5 +27,33 @@ class ApiSettings(CoreSettings):
     session_key: SecretStr
     session_hours: float = Field(24, gt=0, le=24 * 30)
     turn_deadline: float = Field(8, gt=0.5, le=60)  # seconds until the customer gets an answer or an apology
+    desk: Literal["builtin", "chatwoot"] = "builtin"  # where people answer
+    chatwoot_url: str = ""  # of the desk `chatwoot`: its address without a path
+    chatwoot_token: SecretStr = SecretStr("")  # access token of somebody there; a bot's may not see who is online
+    chatwoot_webhook_secret: SecretStr = SecretStr("")  # what Chatwoot signs its webhooks with
+    chatwoot_account: int = Field(0, ge=0)
+    chatwoot_inbox: int = Field(0, ge=0)  # of the kind "API"
+    chatwoot_team_by_skill: dict[str, int] = {}  # skill -> team there
+    chatwoot_capacity: int = Field(4, ge=1, le=50)  # conversations that somebody there has at once
     sms_token: SecretStr = SecretStr("")  # what the gateway for short messages asks for
     allowed_origins: list[str] = []  # pages that may talk to the bridge from a browser, beside its own
+
+    @model_validator(mode="after")
+    def _chatwoot_is_complete(self) -> Self:
+        if self.desk != "chatwoot":
+            return self
+        secret = self.chatwoot_webhook_secret.get_secret_value()
+        needed = {
+            "url": self.chatwoot_url, "token": self.chatwoot_token.get_secret_value(), "webhook_secret": secret,
+            "account": self.chatwoot_account, "inbox": self.chatwoot_inbox,
+        }  # fmt: skip
+        missing = [f"DIANFU_CHATWOOT_{name.upper()}" for name, value in needed.items() if not value]
+        if missing:
+            raise ValueError(f"the desk chatwoot needs {', '.join(missing)}")
+        if not self.chatwoot_url.startswith(("https://", "http://")):
+            raise ValueError("DIANFU_CHATWOOT_URL is no http(s) address")
+        if not set(self.chatwoot_team_by_skill) <= set(SKILLS):
+            raise ValueError(f"DIANFU_CHATWOOT_TEAM_BY_SKILL has other skills than {', '.join(SKILLS)}")
+        if len(secret) < MIN_WEBHOOK_SECRET:
+            raise ValueError(f"DIANFU_CHATWOOT_WEBHOOK_SECRET needs at least {MIN_WEBHOOK_SECRET} characters")
+        return self

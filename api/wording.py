@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -13,11 +13,11 @@ from typing import Self
 import yaml
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from core.clock import SHANGHAI
+from core.handoff.words import Words
+from core.said_instant import Times
 from core.text import folded
 
 _SHORT = 24  # characters; a longer message says something that the person in the queue should read
-_END_OF_DAY = time(23, 59)  # of a limit in days
 
 
 class UnknownNotice(LookupError):
@@ -43,17 +43,6 @@ class NoticeWording(BaseModel):
     buttons: list[NoticeButton] = []
 
 
-class Times(BaseModel):
-    """How instants are worded."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    today: str
-    tomorrow: str
-    other: str
-    end_of_day: str
-
-
 class Wording(BaseModel):
     """The sentences, by what they are for."""
 
@@ -64,11 +53,9 @@ class Wording(BaseModel):
     still_working: str
     retry: str
     handoff: str
-    queued: str
     queued_note: str
     queued_danger_note: str
     danger_note_again: str
-    leave_queue: str
     leave_words: list[str]
     keep_words: list[str]
     left_queue: str
@@ -77,6 +64,7 @@ class Wording(BaseModel):
     times: Times
     because: str
     notices: dict[str, NoticeWording]
+    desk: Words
 
     @classmethod
     def load(cls, path: Path) -> Wording:
@@ -131,12 +119,7 @@ class Wording(BaseModel):
 
     def instant(self, at: datetime, *, now: datetime) -> str:
         """Return an instant as people say it: 今天18:30, 明天9:00, 11月25日8:00; the end of a day is the day."""
-        local, today = at.astimezone(SHANGHAI), now.astimezone(SHANGHAI).date()
-        if local.time().replace(second=0, microsecond=0) == _END_OF_DAY:
-            return self.times.end_of_day.format(month=local.month, day=local.day)
-        clock = f"{local.hour}:{local.minute:02d}"
-        near = {today: self.times.today, today + timedelta(days=1): self.times.tomorrow}
-        return near.get(local.date(), self.times.other).format(time=clock, month=local.month, day=local.day)
+        return self.times.say(at, now=now)
 
     @field_validator("leave_words", "keep_words")
     @classmethod

@@ -56,14 +56,14 @@ def put_done(session: Session, *, kind: str, key: str, payload: dict[str, Any], 
 
 
 def due(
-    session: Session, *, now: datetime, limit: int = 50, kind: str | None = None, but: str | None = None
+    session: Session, *, now: datetime, limit: int = 50, kind: str | None = None, but: tuple[str, ...] = ()
 ) -> list[OutboxItem]:
-    """Return the deliveries whose time has come, oldest first; of one kind alone, or of all kinds but one."""
+    """Return the deliveries whose time has come, oldest first; of one kind alone, or of all kinds but some."""
     query = select(OutboxItem).where(OutboxItem.done_at.is_(None), OutboxItem.next_at <= now)
     if kind is not None:
         query = query.where(OutboxItem.kind == kind)
-    if but is not None:
-        query = query.where(OutboxItem.kind != but)
+    if but:
+        query = query.where(OutboxItem.kind.not_in(but))
     return list(session.scalars(query.order_by(OutboxItem.id).limit(limit)))
 
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.bus import Frame
-from api.channels.web import read_history
+from api.channels.web import read_history, read_queue
 from api.deps import Parts, parts_of
 from api.schemas import After
 from core.conversation import PAGE, ConversationNotFound
@@ -38,7 +38,7 @@ async def stream(socket: WebSocket, after: After = 0) -> None:
         return
     with parts.metrics.sockets.track_inprogress():
         code = await _serve(socket, parts, _token(socket, offered), after)
-    with suppress(RuntimeError):  # the client has closed it already
+    with suppress(RuntimeError, WebSocketDisconnect):  # the client has closed it already, or is cut off
         await socket.close(code)
 
 
@@ -64,7 +64,7 @@ async def _serve(socket: WebSocket, parts: Parts, token: str, after: int) -> int
 
 async def _show(socket: WebSocket, parts: Parts, token: str, after: int) -> None:
     """Send what the log has, as long as the token is good."""
-    key, mode = parts.settings.session_key.get_secret_value(), ""
+    key, mode, place = parts.settings.session_key.get_secret_value(), "", ""
     conversation_id = read_session(key, token, now=parts.clock())
     with parts.bus.listen(conversation_id) as hints:
         while read_session(key, token, now=parts.clock()) == conversation_id:
@@ -75,8 +75,21 @@ async def _show(socket: WebSocket, parts: Parts, token: str, after: int) -> None
             if found.mode != mode:
                 mode = found.mode
                 await socket.send_json({"kind": "mode", "mode": mode})
+            place = await _show_place(socket, parts, conversation_id, place) if mode == "queued" else ""
             if len(found.messages) < PAGE:
                 await _forward(socket, hints)
+
+
+async def _show_place(socket: WebSocket, parts: Parts, conversation_id: str, known: str) -> str:
+    """Send the place in the queue where it has changed; return what is known of it now."""
+    view = await read_queue(parts, conversation_id)
+    frame = {
+        "kind": "queue", "place": view.place, "expected_wait_seconds": view.expected_wait_seconds,
+        "on_duty": view.on_duty, "text": view.text,
+    }  # fmt: skip
+    if view.place is not None and view.text != known:
+        await socket.send_json(frame)
+    return view.text
 
 
 async def _forward(socket: WebSocket, hints: asyncio.Queue[Frame | None]) -> None:

@@ -11,11 +11,24 @@ from sqlalchemy.orm import Session
 from api.deps import ConversationDep, Parts, PartsDep, bearer
 from api.dialogue import Inbound
 from api.problems import BadMessage
-from api.schemas import MAX_TEXT, After, Answer, History, MessageRequest, MessageView, SessionAnswer, SessionRequest
+from api.schemas import (
+    MAX_TEXT,
+    After,
+    Answer,
+    History,
+    MessageRequest,
+    MessageView,
+    QueueAnswer,
+    SessionAnswer,
+    SessionRequest,
+)
 from api.turns import Outcome
 from core import conversation as log_of
 from core.binding import accounts_of
+from core.handoff import speech
+from core.handoff.queue import view_of
 from core.identity import CustomerClaim, issue_session, read_customer
+from core.mode import shown
 from core.text import clean
 
 router = APIRouter(prefix="/v1", tags=["web"])
@@ -56,6 +69,28 @@ async def history(conversation_id: ConversationDep, parts: PartsDep, after: Afte
     return await read_history(parts, conversation_id, after)
 
 
+@router.get("/queue")
+async def queue(conversation_id: ConversationDep, parts: PartsDep) -> QueueAnswer:
+    """Return the place in the queue and an honest guess at the wait."""
+    return await read_queue(parts, conversation_id)
+
+
+async def read_queue(parts: Parts, conversation_id: str) -> QueueAnswer:
+    """Return how it stands for a conversation now."""
+    now = parts.clock()
+
+    def work(session: Session) -> QueueAnswer:
+        mode = shown(log_of.find_conversation(session, conversation_id).mode)
+        view = view_of(session, conversation_id, book=parts.book, now=now) if mode == "queued" else None
+        if view is None:
+            return QueueAnswer(mode=mode)
+        wait = None if view.wait is None else round(view.wait.total_seconds())
+        text = speech.standing(view, book=parts.book, now=now)
+        return QueueAnswer(mode=mode, place=view.place, expected_wait_seconds=wait, on_duty=view.on_duty, text=text)
+
+    return await parts.store.read(work)
+
+
 async def read_history(parts: Parts, conversation_id: str, after: int) -> History:
     """Return the log after `after`, with the mode of the conversation."""
 
@@ -63,7 +98,7 @@ async def read_history(parts: Parts, conversation_id: str, after: int) -> Histor
         conversation = log_of.find_conversation(session, conversation_id)
         messages = [MessageView.of(row) for row in log_of.messages_after(session, conversation_id, after)]
         last = messages[-1].seq if messages else after
-        return History(messages=messages, mode=conversation.mode, last_seq=last)
+        return History(messages=messages, mode=shown(conversation.mode), last_seq=last)
 
     return await parts.store.read(work)
 
@@ -99,4 +134,4 @@ def _text(body: MessageRequest, parts: Parts) -> str:
 
 def _answer(outcome: Outcome) -> Answer:
     messages = [MessageView.of(message) for message in outcome.messages]
-    return Answer(messages=messages, mode=outcome.mode, accepted_seq=outcome.seq, pending=outcome.pending)
+    return Answer(messages=messages, mode=shown(outcome.mode), accepted_seq=outcome.seq, pending=outcome.pending)

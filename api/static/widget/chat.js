@@ -1,5 +1,5 @@
 /* One customer's conversation: its messages in order, its mode, what is unread. Knows nothing of the screen. */
-const TYPING_MS = 20000;
+const TYPING_MS = { bot: 20000, agent: 10000 }; /* a person's keys may stop, and no frame will say so */
 const PAGE = 500; /* so many messages the bridge gives at a time */
 
 class Chat {
@@ -21,6 +21,7 @@ class Chat {
     this.photos = new Photos(this);
     this.outbox = new Outbox(customer.key, (entry) => this.post(entry), changed);
     this.stream = new Link(this);
+    this.place = new Place(this);
     this.sessions = new SessionKeeper(base, customer, {
       adopted: (session) => this.entered(session),
       wanted: () => this.wanted || this.outbox.entries.length > 0,
@@ -116,6 +117,8 @@ class Chat {
   setMode(mode) {
     if (!mode || mode === this.mode) return;
     this.mode = mode;
+    this.place.hear("");
+    if (this.typing === "agent") this.setTyping(null);
     this.sessions.remember(mode);
     this.changed();
   }
@@ -123,7 +126,7 @@ class Chat {
   setTyping(author) {
     clearTimeout(this.typingTimer);
     this.typing = author;
-    if (author) this.typingTimer = setTimeout(() => this.setTyping(null), TYPING_MS);
+    if (author) this.typingTimer = setTimeout(() => this.setTyping(null), TYPING_MS[author]);
     this.changed();
   }
 
@@ -161,6 +164,8 @@ class Chat {
       this.receive([frame.message], true);
     } else if (frame.kind === "mode") {
       this.setMode(frame.mode);
+    } else if (frame.kind === "queue") {
+      this.place.hear(frame.text);
     } else if (frame.kind === "typing") {
       this.setTyping(frame.on ? frame.author : null);
     }
@@ -220,11 +225,6 @@ class Chat {
 
   choiceOf(item) {
     return item.over ? null : this.marks.usedOf(this.conversationId, item.seq);
-  }
-
-  askForPerson() {
-    const asked = this.outbox.entries.some((entry) => entry.text === HUMAN_WORD && !entry.error);
-    if (!asked && this.mode !== "queued" && this.mode !== "human") this.say(HUMAN_WORD);
   }
 
   get waiting() {

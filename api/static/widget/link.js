@@ -4,6 +4,26 @@ const PING_MS = 20000;
 const SILENCE_MS = 45000;
 const HANDSHAKE_MS = 10000;
 
+/* Place and wait in the queue for a person, in words; the stream tells them, without one they are asked for. */
+class Place {
+  constructor(chat) {
+    this.chat = chat;
+    this.text = "";
+  }
+
+  async ask() {
+    if (this.chat.mode !== "queued") return;
+    const found = await this.chat.sessions.within(this.chat.ask("GET", () => "/v1/queue"), [401]);
+    if (!found.late()) this.hear(found.text);
+  }
+
+  hear(text) {
+    if (text === this.text) return;
+    this.text = text;
+    this.chat.changed();
+  }
+}
+
 class Link {
   constructor(chat) {
     this.chat = chat;
@@ -33,6 +53,7 @@ class Link {
     this.syncing = true;
     try {
       await this.chat.fetchNew();
+      await this.chat.place.ask();
       this.tries = 0;
       this.chat.linked("online");
       this.openSocket();

@@ -5,6 +5,7 @@ const SAME_BREATH_MS = 180000;
 /* Messages of one author in a row share one name and one time. */
 function together(a, b) {
   if (!a || !b || a.author !== b.author || a.author === "system") return false;
+  if (a.agent && b.agent && a.agent.name !== b.agent.name) return false;
   return Math.abs(new Date(b.at) - new Date(a.at)) < SAME_BREATH_MS;
 }
 

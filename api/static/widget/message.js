@@ -1,5 +1,6 @@
 /* One message of the record: who said it, what it says, what may be pressed, and how far it has got. */
 const AUTHORS = { bot: "智能客服", agent: "人工客服" };
+const authorOf = (item) => AUTHORS[item.author] + (item.agent ? " " + item.agent.name : "");
 
 const SafetyMessage = ({ item }) => html`
   <div class="safety" role=${item.live ? "alert" : null}>
@@ -44,7 +45,7 @@ class Message extends Component {
     }
     const mine = item.author === "customer";
     return html`<li class=${"message " + item.author + (first ? " first" : "")}>
-      ${first && AUTHORS[item.author] && html`<p class="author">${AUTHORS[item.author]}</p>`}
+      ${first && AUTHORS[item.author] && html`<p class="author">${authorOf(item)}</p>`}
       ${mine && html`<span class="sr">我说：</span>`}
       <${Content} item=${item} big=${big} photos=${photos}/>
       ${item.buttons.length > 0 && html`<${Buttons} item=${item} choice=${choice} onPress=${onPress}/>`}

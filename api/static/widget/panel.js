@@ -26,10 +26,14 @@ const Launcher = ({ widget, unread }) => html`
 
 function Head({ widget, chat }) {
   const served = chat.mode === "queued" || chat.mode === "human";
+  const ask = () => {
+    const asked = chat.outbox.entries.some((entry) => entry.text === HUMAN_WORD && !entry.error);
+    if (!asked && !served) chat.say(HUMAN_WORD);
+  };
   return html`<header>
     <${Mark}/>
     <div class="who"><p class="name">电小服</p><p class="mode" role="status">${MODES[chat.mode] || MODES.bot}</p></div>
-    <button type="button" class="person-call" aria-disabled=${String(served)} onclick=${() => chat.askForPerson()}>
+    <button type="button" class="person-call" aria-disabled=${String(served)} onclick=${ask}>
       <${PersonIcon}/><span>${HUMAN_WORD}</span>
     </button>
     <button type="button" aria-pressed=${String(widget.big)} onclick=${() => widget.toggleBig()}>大字版</button>
@@ -46,6 +50,7 @@ const Banners = ({ widget, chat }) => html`
       <span>登录已过期，请在页面上重新登录</span>
       <button type="button" onclick=${() => widget.logout()}>不登录，继续咨询</button>
     </p>`}
+    ${chat.mode === "queued" && chat.place.text && html`<p class="banner"><span>${chat.place.text}</span></p>`}
     ${chat.mode === "closed" &&
     html`<p class="banner"><span>本次会话已结束</span>
       <button type="button" onclick=${() => chat.restart()}>开始新会话</button>

@@ -1,0 +1,198 @@
+"""What customers are told on their way to a person and while one has the conversation, and what they may do there."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.metrics import Metrics
+from api.wording import Wording
+from core import conversation as log_of
+from core import outbox
+from core.conversation import Button, Conversation, Draft, Message
+from core.handoff import life, speech
+from core.handoff.book import Book
+from core.handoff.queue import view_of
+from core.handoff.summary import intents_of, summary_of, talk_of
+from core.handoff.tables import Handoff
+from core.handoff.words import END_HUMAN, HANDOFF, KEEP_WAITING, LEAVE_MESSAGE, LEAVE_QUEUE
+from core.text import folded
+from core.working_time import Due
+
+UPLOADED = '/inform{"upload"'  # how the payload of a photo begins
+MESSAGE_WANTED = "message_wanted"  # type of the line after which the next words are a message for the agents
+
+
+class WaitingRoom:
+    """Between the bot and a person."""
+
+    def __init__(self, wording: Wording, metrics: Metrics, book: Book) -> None:
+        self._wording, self._metrics, self._book = wording, metrics, book
+
+    def enter(
+        self, session: Session, conversation: Conversation, reason: str, *, now: datetime, apart: bool = False
+    ) -> list[Draft]:
+        """Queue the conversation; return the one message that says how it stands, [] if the bot does not have it."""
+        if conversation.mode != "bot":
+            return []
+        talk = talk_of(session, conversation.id, now=now)
+        summary = summary_of(talk, book=self._book)
+        life.request(
+            session, conversation.id, reason=reason, book=self._book, now=now, summary=summary,
+            intents=intents_of(talk, book=self._book),
+        )  # fmt: skip
+        self._metrics.handoffs.labels(reason).inc()
+        view = view_of(session, conversation.id, book=self._book, now=now)
+        assert view is not None  # it has just been queued, under the lock
+        return [speech.queued(view, reason=reason, summary=summary, book=self._book, now=now, apart=apart)]
+
+    def alarm(self, session: Session, conversation: Conversation, *, now: datetime) -> None:
+        """Put a danger at the head of the queue, or warn who has the conversation."""
+        if conversation.mode not in ("bot", "closed") and life.open_case(session, conversation.id) is None:
+            return
+        summary = summary_of(talk_of(session, conversation.id, now=now), book=self._book)
+        life.request(session, conversation.id, reason="danger", book=self._book, now=now, summary=summary)
+
+    def waiting(
+        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
+    ) -> list[Draft]:
+        """Answer somebody in the queue: he may leave it, leave a message, ask how it stands; all else is noted."""
+        payload, asks = message.payload, message.payload in (HANDOFF, KEEP_WAITING)
+        danger = conversation.priority == log_of.PRIORITY_DANGER
+        in_words = payload is None and not danger and self._wording.leaves_queue(message.text)
+        if payload == LEAVE_QUEUE or in_words:
+            life.leave_queue(session, conversation.id, book=self._book, now=now)
+            return [Draft("system", self._wording.left_queue)]
+        if payload == LEAVE_MESSAGE and life.open_case(session, conversation.id) is not None:
+            return [self._leave_message(session, conversation, message, now=now)]
+        life.customer_said(session, conversation, message, book=self._book, now=now)
+        if danger:
+            return [Draft("system", self._danger_note(session, conversation, message, now), "notice")]
+        if asks or (payload is None and self._wording.asks_for_person(message.text)):
+            return [self._standing(session, conversation, kept=payload == KEEP_WAITING, now=now)]
+        return [Draft("system", self._wording.queued_note, "notice", buttons=speech.buttons(self._book))]
+
+    def with_person(
+        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
+    ) -> list[Draft] | None:
+        """Pass on what is said to a person: no answer of ours, but to the button that ends it; None: a form's turn."""
+        case = life.open_case(session, conversation.id)
+        if message.payload == END_HUMAN and case is not None and conversation.mode == "human":
+            life.end_by_customer(session, conversation, case, book=self._book, now=now)
+            return [Draft("system", self._book.words.ended_by_customer, "notice")]
+        closing = self._only_thanks(message)
+        life.customer_said(session, conversation, message, book=self._book, now=now, closing=closing)
+        return None if _is_for_form(session, conversation, message) else []
+
+    def with_bot(
+        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
+    ) -> list[Draft] | None:
+        """Answer what concerns people although the bot has the conversation; None if it is for Rasa."""
+        payload, words = message.payload, self._book.words
+        if payload == LEAVE_QUEUE:
+            return [Draft("system", self._wording.left_queue)]
+        if payload == END_HUMAN:
+            return [Draft("system", words.handed_back, "notice")]
+        if payload == LEAVE_MESSAGE:
+            return self._late_message(session, conversation, message, now=now)
+        wanted = payload is None and self._is_message(session, conversation, message, now)
+        asks = payload is None and self._wording.asks_for_person(message.text)
+        if payload in (HANDOFF, KEEP_WAITING) or asks:
+            return self.enter(session, conversation, "asked", now=now)
+        if wanted and (case := life.open_case(session, conversation.id)) is not None and case.left_message:
+            life.customer_said(session, conversation, message, book=self._book, now=now)
+            return [Draft("system", words.queue.message_taken.format(by=self._by(case, now)), "notice")]
+        angry = payload is None and self._book.rules.is_angry(message.text)
+        if angry and not log_of.confirms(session, message):
+            return self.enter(session, conversation, "anger", now=now)
+        return None
+
+    def _leave_message(self, session: Session, conversation: Conversation, message: Message, *, now: datetime) -> Draft:
+        case = life.leave_message(session, conversation.id, book=self._book, now=now)
+        words, by = self._book.words.queue, self._by(case, now)
+        if _has_said(session, case, message):
+            return Draft("system", words.message_known.format(by=by), "notice")
+        return Draft("system", words.message_ask.format(by=by), MESSAGE_WANTED)
+
+    def _late_message(
+        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
+    ) -> list[Draft]:
+        """The button was pressed after the queue had ended."""
+        case = life.open_case(session, conversation.id)
+        if case is None:
+            life.request(session, conversation.id, reason="message", book=self._book, now=now)
+            return [self._leave_message(session, conversation, message, now=now)]
+        return [Draft("system", self._book.words.queue.message_ask.format(by=self._by(case, now)), MESSAGE_WANTED)]
+
+    def _standing(self, session: Session, conversation: Conversation, *, kept: bool, now: datetime) -> Draft:
+        view = view_of(session, conversation.id, book=self._book, now=now)
+        if view is None:
+            return Draft("system", self._wording.queued_note, "notice", buttons=speech.buttons(self._book))
+        words = self._book.words.queue
+        text = (words.kept if kept else "") + speech.standing(view, book=self._book, now=now)
+        return Draft("system", text + words.hotline, "notice", buttons=speech.buttons(self._book))
+
+    def _danger_note(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> str:
+        """Ask for what was typed (where it is, most likely) to be added to the urgent order; return what is said."""
+        first = not outbox.asked_since(
+            session, kind="order_note", prefix=f"{conversation.id}:", since=conversation.mode_since
+        )
+        if message.payload is None:
+            outbox.put(session, kind="order_note", key=f"{conversation.id}:{message.seq}", now=now, payload={
+                "conversation_id": conversation.id, "text": message.text,
+            })  # fmt: skip
+        return self._wording.queued_danger_note if first else self._wording.danger_note_again
+
+    def _is_message(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> bool:
+        """Tell whether the last thing said was the invitation to write a message to the agents."""
+        last = session.get(Message, (conversation.id, message.seq - 1))
+        patience: timedelta = self._book.limits.minutes("message_text")
+        return last is not None and last.type == MESSAGE_WANTED and now - last.at <= patience
+
+    def _only_thanks(self, message: Message) -> bool:
+        said = folded(message.text).strip("。.!！~，, ")
+        return message.payload is None and self._book.words.only_thanks(said)
+
+    def _by(self, case: Handoff, now: datetime) -> str:
+        due = Due(case.due_at or now, certain=True)
+        return speech.by(due, book=self._book, now=now)
+
+
+def _has_said(session: Session, case: Handoff, message: Message) -> bool:
+    """Tell whether the customer has typed anything since he asked for a person, beside asking."""
+    query = select(Message.seq).where(
+        Message.conversation_id == case.conversation_id, Message.author == "customer", Message.payload.is_(None),
+        Message.at > case.requested_at, Message.seq < message.seq,
+    )  # fmt: skip
+    return session.scalar(query.limit(1)) is not None
+
+
+def _is_for_form(session: Session, conversation: Conversation, message: Message) -> bool:
+    """Tell whether a message belongs to a form that the agent has sent: its button, or an answer to what it asked."""
+    if message.payload is not None and not message.payload.startswith(UPLOADED):
+        return _was_sent(session, conversation, message.payload)
+    return _form_asks(session, conversation, message)
+
+
+def _was_sent(session: Session, conversation: Conversation, payload: str) -> bool:
+    """Tell whether a button stands under an agent's message, or the bot's since a person has the conversation."""
+    query = select(Button.seq).where(Button.conversation_id == conversation.id, Button.payload == payload)
+    seq = session.scalar(query.order_by(Button.seq.desc()).limit(1))
+    under = session.get(Message, (conversation.id, seq)) if seq is not None else None
+    if under is None or payload.startswith("bridge:"):
+        return False
+    return under.author == "agent" or (under.author == "bot" and under.at >= conversation.mode_since)
+
+
+def _form_asks(session: Session, conversation: Conversation, message: Message) -> bool:
+    """Tell whether the last one who spoke before this message was the bot, with its form open, and no person since."""
+    spoken = select(Message).where(
+        Message.conversation_id == conversation.id, Message.seq < message.seq, Message.at >= conversation.mode_since
+    )
+    last = session.scalar(spoken.where(Message.author.in_(("bot", "agent"))).order_by(Message.seq.desc()).limit(1))
+    if last is None or last.author != "bot" or last.in_reply_to is None:
+        return False
+    asked = session.get(Message, (conversation.id, last.in_reply_to))
+    return bool(asked and (asked.understood or {}).get("form"))

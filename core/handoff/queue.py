@@ -1,0 +1,113 @@
+"""The queue as those who wait see it: the place, and an honest guess at how long it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.handoff.book import Book
+from core.handoff.case import open_case
+from core.handoff.tables import Handoff, HandoffEvent
+from core.roster import Worker
+from core.working_time import Due
+
+
+@dataclass(frozen=True)
+class QueueView:
+    """What one who waits may be told: `place` counts from 1; `wait` is None where nobody can know it.
+
+    `on_duty`: somebody is there who may take it; `open`: it is working time; `answer_by`: until when a message that is
+    left now is answered.
+    """
+
+    place: int
+    wait: timedelta | None
+    on_duty: bool
+    open: bool
+    answer_by: Due
+
+
+def waiting(session: Session) -> list[Handoff]:
+    """Return the cases that wait for a person (offered ones too), first come by rank."""
+    query = select(Handoff).where(
+        Handoff.ended_at.is_(None), Handoff.agent_id.is_(None), Handoff.left_message.is_(False)
+    )
+    return list(session.scalars(query.order_by(Handoff.rank_at, Handoff.id)))
+
+
+def view_of(session: Session, conversation_id: str, *, book: Book, now: datetime) -> QueueView | None:
+    """Return how it stands for a conversation, None if it does not wait."""
+    case = open_case(session, conversation_id)
+    if case is None or case.agent_id is not None or case.left_message:
+        return None
+    return view(session, case, waiting(session), book.staff(session, now=now), book=book, now=now)
+
+
+def view(
+    session: Session, case: Handoff, line: Sequence[Handoff], staff: Sequence[Worker], *, book: Book, now: datetime
+) -> QueueView:
+    """Return how it stands for one case of the line."""
+    able = able_for(case.skill, staff)
+    place = place_of(case, line, staff)
+    wait = timedelta(0) if case.offered_to is not None else None
+    if able and wait is None:
+        unasked = place_of(case, [one for one in line if one.offered_to is None], staff)
+        wait = expected_wait(unasked, able, handling_time(session, case.skill, book=book, now=now))
+    return QueueView(
+        place, wait, bool(staff), book.calendar.open_at(now, case.skill, case.priority),
+        book.calendar.answer_by(now, case.skill, case.priority),
+    )  # fmt: skip
+
+
+def able_for(skill: str, staff: Sequence[Worker]) -> list[Worker]:
+    """Return who on duty has the skill; with nobody who has it anybody will be asked, so then all."""
+    return [one for one in staff if skill in one.skills] or list(staff)
+
+
+def place_of(case: Handoff, line: Sequence[Handoff], staff: Sequence[Worker]) -> int:
+    """Return the place of a case: one more than those before it who may be given the same agents."""
+    mine = {one.id for one in able_for(case.skill, staff)}
+    before = line[: next((n for n, one in enumerate(line) if one.id == case.id), len(line))]
+    rivals = [
+        one for one in before
+        if one.skill == case.skill or mine & {worker.id for worker in able_for(one.skill, staff)}
+    ]  # fmt: skip
+    return len(rivals) + 1
+
+
+def expected_wait(place: int, able: Sequence[Worker], handling: timedelta) -> timedelta:
+    """Return when the place comes up: at once while somebody has room, else as conversations end one after another.
+
+    `n` agents with `c` conversations each that last `h` free a place every `h / (n·c)`.
+    """
+    room, slots = sum(one.free for one in able), sum(one.capacity for one in able)
+    return timedelta(0) if place <= room else handling * (place - room) / slots
+
+
+def handling_time(session: Session, skill: str, *, book: Book, now: datetime) -> timedelta:
+    """Return how long an agent has a conversation of this skill, on average of the latest ones."""
+    ended = (
+        select(Handoff.id, Handoff.ended_at)
+        .where(Handoff.skill == skill, Handoff.agent_id.is_not(None), Handoff.ended_at > now - timedelta(days=1))
+        .order_by(Handoff.ended_at.desc())
+        .limit(book.limits.handling_cases)
+    )
+    rows = {case_id: at for case_id, at in session.execute(ended) if at is not None}
+    first = select(HandoffEvent.handoff_id, func.min(HandoffEvent.at)).where(
+        HandoffEvent.handoff_id.in_(rows), HandoffEvent.kind.in_(("claimed", "reassigned", "taken_over"))
+    )
+    claimed = session.execute(first.group_by(HandoffEvent.handoff_id))
+    spans = [rows[case_id] - at for case_id, at in claimed if rows[case_id] > at]
+    usual = timedelta(minutes=book.limits.handling_minutes[skill])
+    # A few cases say little: the usual time counts as some of them.
+    return (sum(spans, timedelta(0)) + 5 * usual) / (len(spans) + 5)
+
+
+def minutes_of(wait: timedelta) -> int:
+    """Return a wait in whole minutes, rounded up; a little of one is one."""
+    return max(1, math.ceil(wait / timedelta(minutes=1)))
