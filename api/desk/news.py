@@ -5,7 +5,7 @@ Reading is one transaction; each conversation of a batch is shown once, as it st
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from api.desk.cases import agent_names
 from api.desk.inbox import case_views, list_of
 from api.desk.options import options_of
 from api.desk.redaction import redactor_for
-from api.desk.scope import latest_case, may_see, visible
+from api.desk.scope import latest_case, latest_cases, may_see, visible
 from api.desk.talk import note_is_for
 from api.desk.views import CaseView, Viewer
 from core.conversation import PAGE, Conversation, Message, messages_after
@@ -93,6 +93,7 @@ def read_news(session: Session, signed: Signed, news: News, viewing: str | None)
     mine = [one for one in found if one.agent_id in (None, signed.agent_id)]
     reading = Reading(found[-1].seq if found else after, len(found) < BATCH, [])
     sights = _Sights(session, signed, reading)
+    sights.look_up({one.conversation_id for one in mine if one.conversation_id is not None})
     for event in mine:
         if event.conversation_id is None or sights.sees(event.conversation_id) or event.kind == "case":
             reading.events.append(event)
@@ -135,16 +136,26 @@ class _Sights:
     def __init__(self, session: Session, signed: Signed, reading: Reading) -> None:
         self._session, self._signed, self._reading = session, signed, reading
 
+    def look_up(self, conversation_ids: Collection[str]) -> None:
+        """Look several up at once: every console asks this after every change, so the queries count."""
+        if not conversation_ids:
+            return
+        cases = latest_cases(self._session, conversation_ids)
+        for one in self._session.scalars(select(Conversation).where(Conversation.id.in_(conversation_ids))):
+            self._note(one.id, one, cases.get(one.id))
+
     def sees(self, conversation_id: str) -> bool:
-        reading = self._reading
-        if conversation_id not in reading.cases:
+        if conversation_id not in self._reading.cases:
             conversation = self._session.get(Conversation, conversation_id)
-            case = latest_case(self._session, conversation_id)
-            allowed = conversation is not None and may_see(self._signed, conversation, case)
-            if conversation is not None and allowed:
-                reading.conversations[conversation_id] = conversation
-            reading.cases[conversation_id] = case if allowed and case is not None and case.ended_at is None else None
-        return conversation_id in reading.conversations
+            self._note(conversation_id, conversation, latest_case(self._session, conversation_id))
+        return conversation_id in self._reading.conversations
+
+    def _note(self, conversation_id: str, conversation: Conversation | None, case: Handoff | None) -> None:
+        reading = self._reading
+        allowed = conversation is not None and may_see(self._signed, conversation, case)
+        if conversation is not None and allowed:
+            reading.conversations[conversation_id] = conversation
+        reading.cases[conversation_id] = case if allowed and case is not None and case.ended_at is None else None
 
 
 class _Shower:
@@ -172,7 +183,7 @@ class _Shower:
             return shown | {"data": event.data}
         if event.kind == "case" and event.conversation_id not in self._views:
             known = event.conversation_id in self._news.known or event.seq <= self._news.caught_up_at
-            return shown | {"case": None, "list": None} if known else None
+            return shown | {"data": _parting(event.data), "case": None, "list": None} if known else None
         conversation = self._reading.conversations[event.conversation_id]
         redactor = await redactor_for(self._parts, conversation)
         shown["data"] = redactor.tree(event.data)
@@ -223,3 +234,9 @@ def _read_notes(session: Session, signed: Signed, reading: Reading) -> None:
     if wanted:
         rows = session.scalars(select(DeskNote).where(DeskNote.id.in_(wanted)))
         reading.notes = {row.id: row for row in rows if note_is_for(row, signed)}
+
+
+def _parting(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what somebody may still know of a case that is no longer his: what happened, and who has it now."""
+    over = data.get("what") in ("closed", "handed_back")
+    return {name: data[name] for name in ("what", "agent") if name in data and not (over and name == "agent")}

@@ -6,6 +6,7 @@ left; a supervisor sees all. What is not there and what is not his look the same
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, or_, select
@@ -80,6 +81,13 @@ def latest_case(session: Session, conversation_id: str) -> Handoff | None:
     """Return the newest case of a conversation: the open one, if one is open."""
     query = select(Handoff).where(Handoff.conversation_id == conversation_id)
     return session.scalar(query.order_by(Handoff.ended_at.is_not(None), Handoff.id.desc()).limit(1))
+
+
+def latest_cases(session: Session, conversation_ids: Collection[str]) -> dict[str, Handoff]:
+    """Return the same of several conversations in one query; one without a case is not in it."""
+    query = select(Handoff).where(Handoff.conversation_id.in_(conversation_ids))
+    rows = session.scalars(query.order_by(Handoff.ended_at.is_(None), Handoff.id))
+    return {row.conversation_id: row for row in rows}  # the last one of each stays
 
 
 def may_see(signed: Signed, conversation: Conversation, case: Handoff | None) -> bool:

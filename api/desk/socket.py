@@ -33,6 +33,7 @@ log = structlog.get_logger("api.desk")
 router = APIRouter(prefix="/v1/desk", tags=["desk"])
 SIGNED_OUT, REFUSED, TRY_LATER = 4401, 4403, 1013
 POLL_SECONDS, CHECK_SECONDS, SEND_SECONDS = 2.0, 5.0, 20.0
+TOGETHER_SECONDS = 0.2
 MAX_ID = 36
 After = Annotated[int | None, Query(ge=0, le=2**31 - 1, description="the last number that the console has")]
 
@@ -104,8 +105,11 @@ class Console:
                 self._active, checked = False, asyncio.get_running_loop().time()
             await self._catch_up()
             await self._show_lookers()
+            read = asyncio.get_running_loop().time()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            # The first change is shown at once, those right behind it together: every console reads every change.
+            await asyncio.sleep(max(0.0, read + TOGETHER_SECONDS - asyncio.get_running_loop().time()))
 
     def _begin(self, session: Session) -> None:
         newest = last_seq(session)

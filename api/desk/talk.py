@@ -11,17 +11,18 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep
-from api.desk.access import AgentDep, Signed
+from api.desk.access import AgentDep, Forbidden, Signed
 from api.desk.cards import CardNotPossible, CardRequest, build_card
 from api.desk.cases import agent_names, past_cases
 from api.desk.errors import DeskProblem, DeskRoute
 from api.desk.inbox import case_views
 from api.desk.options import options_of
 from api.desk.redaction import redactor_for
-from api.desk.scope import Sight, sight_of
+from api.desk.scope import Sight, latest_case, may_see, sight_of
 from api.desk.steps import book_of, publish, touch_presence
 from api.desk.views import CaseView, DeskMessage, NoteView, PastCase, Viewer
 from api.desk.watch import watch_of
@@ -31,7 +32,7 @@ from core.business import BusinessTable
 from core.conversation import Conversation, Draft, Message, messages_after
 from core.desk_note import DeskNote, notes_of
 from core.handoff import life
-from core.handoff.tables import Handoff
+from core.handoff.tables import Handoff, HandoffEvent, NotHolder
 from core.redact import Redactor
 from core.text import clean
 from core.upload import find_upload
@@ -160,12 +161,37 @@ async def say(conversation_id: str, body: SayRequest, parts: PartsDep, signed: A
         before = session.get(Message, (conversation_id, message.seq - 1))
         return message, before, sight.conversation, agent_names(session)
 
-    message, before, conversation, names = await parts.store.write(work)
+    try:
+        message, before, conversation, names = await parts.store.write(work)
+    except (Forbidden, NotHolder) as error:
+        raise await _refusal(parts, signed, conversation_id) from error
     watch_of(parts).types(conversation_id, signed.agent_id, on=False)
     publish(parts, conversation_id)
     viewer = Viewer(options_of(parts.settings.data_dir), names)
     shown = viewer.messages([message], await redactor_for(parts, conversation), before=before)
     return SayAnswer(message=shown[0])
+
+
+async def _refusal(parts: Parts, signed: Signed, conversation_id: str) -> Exception:
+    """Return why somebody cannot answer; who may see the conversation, or had it, is told who has it now."""
+
+    def work(session: Session) -> Exception:
+        conversation, case = session.get(Conversation, conversation_id), latest_case(session, conversation_id)
+        if conversation is None or not (may_see(signed, conversation, case) or _had(session, case, signed.agent_id)):
+            return Forbidden()
+        if case is None or case.agent_id is None:
+            return NotHolder()
+        holder = {"id": case.agent_id, "name": agent_names(session).get(case.agent_id, "")}
+        return DeskProblem(HTTPStatus.FORBIDDEN, "not_holder", holder=holder)
+
+    return await parts.store.read(work)
+
+
+def _had(session: Session, case: Handoff | None, agent_id: int) -> bool:
+    if case is None or case.ended_at is not None:
+        return False
+    replied = select(HandoffEvent.id).where(HandoffEvent.handoff_id == case.id, HandoffEvent.agent_id == agent_id)
+    return session.scalar(replied.limit(1)) is not None
 
 
 @router.post("/{conversation_id}/typing", status_code=HTTPStatus.NO_CONTENT)

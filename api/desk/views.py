@@ -248,7 +248,7 @@ def _client_id(row: Message) -> str | None:
     """Return what the agent's console called its own message (desk:<agent>:<client id>)."""
     if row.author != "agent" or not row.external_id:
         return None
-    return row.external_id.split(":", 2)[-1]
+    return row.external_id.split(":", 3)[-1]
 
 
 def _local(at: datetime) -> datetime:

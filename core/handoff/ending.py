@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.agent import Agent
 from core.conversation import Conversation, Message, change_mode
 from core.handoff.book import Book
 from core.handoff.case import held_by, hold_case, note_event, say, tell_desk
@@ -128,12 +129,17 @@ def _end(
     note_event(session, case, "closed" if closes else "handed_back", now=now, agent_id=agent_id, auto=auto)
     conversation.note = {
         "done": [], "open": [], "promised": [], "intents": [], **note,
-        "at": now.isoformat(), "agent": agent_id, "case": case.id,
+        "at": now.isoformat(), "agent": agent_id, "agent_name": _name(session, agent_id), "case": case.id,
     }  # fmt: skip
     if not keep_form:
         conversation.dialogue += 1  # what the bot had half understood before is not what stands now
     say(session, conversation, book.words.closed if closes else book.words.handed_back, now=now)
     tell_desk(session, case, now=now, what="closed" if closes else "handed_back", agent=agent_id)
+
+
+def _name(session: Session, agent_id: int | None) -> str | None:
+    agent = session.get(Agent, agent_id) if agent_id is not None else None
+    return agent.name if agent else None
 
 
 def _checked(session: Session, case: Handoff, written: WrapUp) -> dict[str, Any]:

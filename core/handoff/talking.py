@@ -38,7 +38,7 @@ def agent_said(
         WrongMode: if the agent has finished with it already.
     """
     conversation = find_conversation(session, conversation_id, lock=True)
-    external_id = f"desk:{agent_id}:{client_id}"
+    external_id = f"desk:{conversation_id}:{agent_id}:{client_id}"
     known = session.scalar(
         select(Message).where(Message.channel == conversation.channel, Message.external_id == external_id)
     )

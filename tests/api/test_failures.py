@@ -259,10 +259,10 @@ async def test_ending_lets_running_turns_finish(start: Start) -> None:
 
 
 async def test_without_the_log_a_question_is_unavailable_and_a_danger_is_answered(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'bridge.db'}"
-    for name in ("bridge", "workorder"):
+    urls = [f"sqlite:///{tmp_path / name}.db" for name in ("bridge", "workorder")]
+    for name, url in zip(("bridge", "workorder"), urls, strict=True):
         upgrade(name, Database(url))
-    async with running(settings(url, url)) as bridge:
+    async with running(settings(*urls)) as bridge:
         customer = await bridge.customer()
         with bridge.parts.bridge.engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE messages")

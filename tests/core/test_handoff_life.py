@@ -63,7 +63,7 @@ def test_a_case_goes_from_the_wish_to_the_hand_back(room: DeskRoom) -> None:
     ]  # fmt: skip
     assert room.at(case).note == {
         "done": ["退了10元"], "open": [], "promised": [], "intents": ["query_bill"], "keep_form": False,
-        "at": room.now.isoformat(), "agent": agent, "case": case.id,
+        "at": room.now.isoformat(), "agent": agent, "agent_name": "小王", "case": case.id,
     }  # fmt: skip
 
 
@@ -445,7 +445,7 @@ def test_the_unique_key_of_an_agents_message_names_him(room: DeskRoom) -> None:
     agent = room.agent()
     case = room.taken(agent)
     message = room.replies(case, agent, "好", "abc")
-    assert message.external_id == f"desk:{agent}:abc"
+    assert message.external_id == f"desk:{message.conversation_id}:{agent}:abc"
     with pytest.raises(life.CaseNotFound):
         room.write(lambda session: life.agent_said(
             session, room.conversation(), agent_id=agent, client_id="x", draft=Draft("agent", "a"), book=BOOK,
