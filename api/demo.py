@@ -15,9 +15,11 @@ from starlette.staticfiles import StaticFiles
 
 from api.deps import Parts, PartsDep
 from core.account import Customer, name_context
+from core.agent import list_agents
 from core.demo import DemoCustomer, demo_customers
 from core.identity import issue_customer
 from core.masking import mask_account_no, mask_name
+from core.seed.agents import DEMO_PASSWORD, demo_logins
 
 PAGE = Path(__file__).parent / "static" / "demo"
 LIFETIME = timedelta(minutes=60)
@@ -40,6 +42,16 @@ class CustomerView(BaseModel):
     story: str
 
 
+class AgentView(BaseModel):
+    """Somebody of the desk to try, with the password that all of the demonstration share."""
+
+    login: str
+    name: str
+    role: str
+    skills: list[str]
+    password: str
+
+
 class Login(BaseModel):
     """The choice of a customer."""
 
@@ -58,6 +70,17 @@ async def page() -> FileResponse:
 async def customers(parts: PartsDep) -> list[CustomerView]:
     """Return the customers that a visitor may be."""
     return await asyncio.to_thread(_views, parts)
+
+
+@router.get("/demo/agents")
+async def agents(parts: PartsDep) -> list[AgentView]:
+    """Return the people of the desk that a visitor may be: those of the demonstration, not others who were added."""
+    logins = demo_logins(parts.settings.data_dir / "desk")
+    found = await parts.store.read(list_agents)
+    return [
+        AgentView(login=one.login, name=one.name, role=one.role, skills=one.skills, password=DEMO_PASSWORD)
+        for one in found if one.login in logins and one.active
+    ]  # fmt: skip
 
 
 @router.post("/demo/login")

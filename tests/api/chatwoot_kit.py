@@ -23,6 +23,7 @@ async def asked(desk: Chatwoot, *, token: str | None = None) -> Customer:
     customer = await desk.office.bridge.customer(token)
     await customer.say("我上个月电费怎么这么高")
     await customer.say("转人工")
+    desk.office.clock.on(seconds=1)  # what is said from now on is not part of the story before
     return customer
 
 

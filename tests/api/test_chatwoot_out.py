@@ -74,6 +74,7 @@ async def test_after_a_failure_anywhere_everything_is_there_once(quick: Chatwoot
     desk.fake.fail(PATHS[path], FAULTS[fault], times=times)
     customer = await desk.office.bridge.customer()
     await customer.say(DANGER)
+    desk.office.clock.on(seconds=1)
     await customer.say("在中山大道路口")
     await customer.say("有人在旁边看着")
     for _ in range(4):

@@ -5,9 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bridge_kit import CUSTOMER_KEY, Bridge, running, settings
+from bridge_kit import CUSTOMER_KEY, ROOT, Bridge, running, settings
+from sqlalchemy.orm import Session
 
+from core.agent import NewAgent, add_agent
+from core.agent.password import hash_password
+from core.audit import Auditor
 from core.identity import BadToken, read_customer
+from core.seed.agents import demo_agents
 
 
 @pytest.fixture
@@ -64,3 +69,20 @@ async def test_an_unknown_customer_cannot_log_in(demo: Bridge, body: Any) -> Non
     answer = await demo.http.post("/demo/login", json=body)
     assert answer.status_code in (404, 422)
     assert "token" not in answer.json()
+
+
+async def test_only_the_demonstrations_own_agents_are_offered_with_their_password(demo: Bridge) -> None:
+    def people(session: Session) -> None:
+        demo_agents(session, demo.clock(), auditor=auditor, directory=ROOT / "data" / "desk")
+        own = hash_password("江城的灯亮了2026", login="wangfang")
+        new = NewAgent("wangfang", "王芳", "3001", skills=("billing",))
+        add_agent(session, new, own, auditor=auditor, now=demo.clock())
+
+    auditor = Auditor.of(demo.parts.settings.keyring())
+    await demo.parts.store.write(people)
+    shown = (await demo.http.get("/demo/agents")).json()
+    assert {one["login"] for one in shown} == {"chenlu", "zhoujian", "hemin", "tanyun", "liwei"}
+    [one] = [one for one in shown if one["login"] == "chenlu"]
+    entry = {"login": one["login"], "password": one["password"]}
+    answer = await demo.http.post("/v1/desk/login", json=entry, headers={"Origin": "http://bridge.test"})
+    assert answer.status_code == 200, answer.text

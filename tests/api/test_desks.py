@@ -27,6 +27,7 @@ async def asked(desk: Driver) -> Customer:
     customer = await desk.office.bridge.customer()
     await customer.say("我上个月电费怎么这么高")
     await customer.say("转人工")
+    desk.office.clock.on(seconds=1)
     await desk.work()
     return customer
 
