@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from ops import agents, audit, bench, credentials, data, orders, outages, serve, training
+from ops import agents, audit, bench, corrections, credentials, data, orders, outages, serve, training
 from ops.output import Exit, fail, show
+from ops.simulation.command import drill_app
 
 app = typer.Typer(name="dianfu", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(serve.serve)
@@ -20,11 +21,13 @@ app.command("rotate-fields")(data.rotate_fields)
 app.command()(credentials.token)
 app.command()(credentials.env)
 app.command()(bench.bench)
+app.command()(corrections.corrections)
 app.add_typer(credentials.keys_app, name="keys")
 app.add_typer(orders.order_app, name="order")
 app.add_typer(outages.outages_app, name="outage")
 app.add_typer(agents.agent_app, name="agent")
 app.add_typer(audit.audit_app, name="audit")
+app.add_typer(drill_app, name="drill")
 
 
 @app.callback()

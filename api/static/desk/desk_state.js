@@ -51,7 +51,7 @@ class Desk {
     }
     const [options] = await Promise.all([this.api.get("/options"), this.readInbox()]);
     this.options = options;
-    for (const one of options.skills || []) SKILLS[one.key] ??= one.label;
+    for (const one of options.skills || []) SKILLS[one.key] = one.label;
     this.phase = "ready";
     this.stream.start();
     this.sends.flushAll();

@@ -54,7 +54,7 @@ Object.assign(Desk.prototype, {
       if (messages[0].seq > talk.lastSeq + 1) talk.sync();
       else talk.receive(messages, true);
     }
-    const last = messages[messages.length - 1];
+    const last = messages.filter((one) => one.author !== "system").pop();
     const customers = messages.filter((one) => one.author === "customer").length;
     this.inbox.patch(id, (one) => ({
       last_message: last ? { author: last.author, text: last.text, at: last.at } : one.last_message,

@@ -41,9 +41,10 @@ function TalkHead({ desk, talk }) {
       <span class=${"tag mode " + one.mode}>${CASE_MODES[one.mode] || one.mode}</span>
       ${holder && html`<span class="tag holder">由 ${holder} 接待</span>`}
       <${Priority} one=${one}/><${Flags} desk=${desk} flags=${(one.customer?.flags || []).filter((flag) => flag !== "danger" || one.priority !== 0)}/>
+      ${one.repeat > 0 && html`<span class="tag repeat">72小时内第${one.repeat + 1}次</span>`}
     </div>
     <div class="talk-clocks">
-      <span class="why"><b>${reasonOf(one)}</b> · ${skillWord(one.skill)}${one.repeat > 0 ? " · 72小时内第" + (one.repeat + 1) + "次" : ""}</span>
+      <span class="why"><b>${reasonOf(one)}</b> · ${skillWord(one.skill)}</span>
       <${ClockBadge} name="first_response" clock=${one.clocks?.first_response}/>
       <${ClockBadge} name="closure" clock=${one.clocks?.closure}/>
     </div>

@@ -46,7 +46,7 @@ function Login({ desk }) {
     ${desk.ended && html`<p class="gate-note" role="status">登录已失效，请重新登录。没有发出的内容和草稿都还在。</p>`}
     <form ref=${box} onsubmit=${submit}>
       ${step === "password"
-        ? html`<${TextField} label="账号" name="login" autocomplete="username" value=${form.login} set=${put("login")} max="64"/>
+        ? html`<${TextField} label="登录名" name="login" autocomplete="username" value=${form.login} set=${put("login")} max="64"/>
             <${TextField} label="密码" name="password" type="password" autocomplete="current-password" value=${form.password} set=${put("password")} max="256"/>`
         : html`<p class="hint">请打开手机上的验证器，输入当前的 6 位数字。</p>
             <${TextField} label="动态码" name="code" inputmode="numeric" autocomplete="one-time-code" value=${form.code} set=${put("code")} max="8"/>`}
@@ -63,9 +63,9 @@ function loginWords(error) {
   if (!(error instanceof Problem)) return reasonWords(error);
   if (error.status === 429) {
     const minutes = Math.ceil((error.retryAfter || 0) / 60000);
-    return error.document?.detail || "尝试次数过多，账号已暂时锁定" + (minutes ? "，请 " + minutes + " 分钟后再试" : "，请稍后再试");
+    return error.document?.detail || "尝试次数过多，这个登录名暂时锁定" + (minutes ? "，请 " + minutes + " 分钟后再试" : "，请稍后再试");
   }
-  return error.status === 401 ? error.document?.detail || "账号、密码或动态码不对" : error.message;
+  return error.status === 401 ? error.document?.detail || "登录名、密码或动态码不对" : error.message;
 }
 
 /* The form of a new password, on the way in or later from the menu. */

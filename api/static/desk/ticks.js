@@ -37,9 +37,10 @@ function Ring({ until, total = 20 }) {
 const CLOCKS = { first_response: "首响", closure: "办结", arrival: "到场" };
 
 /* What a warning of the desk is about. */
-function warningWords({ what, clocks = [], level }) {
+function warningWords({ what, clocks = [], level, order_no }) {
   if (what === "clock") return clocks.map((one) => (CLOCKS[one.clock] || one.clock) + (one.level === "breached" ? "已超时" : "快到时限")).join("，");
   if (what === "agent_silent") return level === "escalated" ? "客户久等没有回复，请班长处理" : "客户在等回复";
+  if (what === "promise_late") return (order_no ? "工单 " + order_no + " " : "") + "答应客户的时间已过";
   return { message_late: "留言超过了答应的时间", anger: "客户情绪激动", danger: "客户报了险情" }[what] || "请留意这个会话";
 }
 

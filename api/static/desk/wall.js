@@ -80,6 +80,17 @@ function Late({ desk, figures }) {
       <span class=${"tag " + (word === "超时" ? "danger" : "flag")}>${word}</span><span>${one.holder ? one.holder.name : "无人接待"}</span><//>`)}</ul>` : html`<p class="nothing">没有超时，也没有快到时限的</p>`}</section>`;
 }
 
+const PROMISES = { arrival: "到现场", restore: "恢复供电", contact: "联系客户", answer: "答复客户", complete: "办结" };
+const promiseOf = (one) => (one.order_no ? one.title + " " + one.order_no : one.area ? one.area + "停电" : "服务单 " + one.handoff_id);
+
+/* What was promised to somebody and has passed, of orders, outages and cases. */
+function PromisesLate({ desk, promises }) {
+  if (promises && !promises.length) return null;
+  return html`<section class="box" aria-label="到期未兑现的承诺"><h2>到期未兑现的承诺<span class="count num">${promises ? promises.length : "—"}</span></h2>
+    ${promises ? html`<ul>${promises.map((one) => html`<li class="wall-case" key=${promiseOf(one) + one.kind}><div><button type="button" class="link" onclick=${() => desk.show(one.conversation_id)}>${promiseOf(one)}</button><span class="tag danger">已过期</span></div>
+      <div class="wall-foot"><span>答应 <span class="num">${momentOf(one.due_at)}</span> 前${PROMISES[one.kind] || one.kind}</span>${one.told > 1 && html`<span>告诉过 ${one.told} 位客户</span>`}</div></li>`)}</ul>` : html`<p class="nothing">工单系统暂时读不到</p>`}</section>`;
+}
+
 const QueueBox = ({ desk, queue, messages }) => html`
   <section class="box" aria-label="排队"><h2>排队<span class="count num">${queue.length}</span></h2>
     ${queue.length ? html`<ul>${queue.map((one) => html`<${CaseLine} key=${one.handoff_id} desk=${desk} one=${one}><span class="num">第 ${one.place ?? "—"} 位</span><${Waited} since=${one.requested_at}/>${one.offered_to && html`<span>正派给 ${desk.agentName(one.offered_to)}</span>`}<//>`)}</ul>` : html`<p class="nothing">没有人在排队</p>`}
@@ -87,8 +98,8 @@ const QueueBox = ({ desk, queue, messages }) => html`
 
 function AgentBox({ desk, one }) {
   const full = one.load >= one.capacity;
-  return html`<li class=${"wall-agent" + (one.present ? "" : " absent")}>
-    <div class="wall-agent-head"><i class=${"dot " + (one.present ? one.status : "offline")} aria-hidden="true"></i><b>${one.name}</b><span class="count">${one.staff_no}</span>
+  return html`<li class=${"wall-agent" + (one.present || one.status === "away" ? "" : " absent")}>
+    <div class="wall-agent-head"><i class=${"dot " + (one.present || one.status === "away" ? one.status : "offline")} aria-hidden="true"></i><b>${one.name}</b><span class="count">${one.staff_no}</span>
       <span class="tag">${one.present ? STATUS[one.status] : one.status === "online" ? "连接断开" : STATUS[one.status]}</span>${one.skills.map((skill) => html`<span class="tag" key=${skill}>${skillWord(skill)}</span>`)}
       <span class=${"wall-load num" + (full && one.load ? " full" : "")}>${one.load}/${one.capacity}</span></div>
     <meter min="0" max=${Math.max(1, one.capacity)} value=${one.load} aria-label=${one.name + "的接待量"}></meter>
@@ -97,7 +108,8 @@ function AgentBox({ desk, one }) {
 }
 
 function Agents({ desk, agents }) {
-  const ordered = [...agents].sort((a, b) => b.present - a.present || b.load - a.load || a.id - b.id);
+  const here = (one) => (one.present ? 2 : one.status === "away" ? 1 : 0);
+  const ordered = [...agents].sort((a, b) => here(b) - here(a) || b.load - a.load || a.id - b.id);
   return html`<section class="box" aria-label="坐席"><h2>坐席<span class="count num">${agents.filter((one) => one.present).length} 人在岗 / ${agents.length}</span></h2>
     <ul class="wall-agents">${ordered.map((one) => html`<${AgentBox} key=${one.id} desk=${desk} one=${one}/>`)}</ul></section>`;
 }
@@ -185,7 +197,7 @@ function Present({ desk, api }) {
   if (!value) return error ? html`<${Failed} error=${error} retry=${reload}/>` : html`<${Spinner}/>`;
   return html`${error && html`<p class="wall-stale" role="status">数据停在 ${timeOf(value.now)}，正在重试</p>`}
     <${Tiles} figures=${value.figures}/>
-    <div class="wall-columns"><div><${SkillStrip} skills=${value.skills}/><${Late} desk=${desk} figures=${value.figures}/><${QueueBox} desk=${desk} queue=${value.queue} messages=${value.messages}/></div>
+    <div class="wall-columns"><div><${SkillStrip} skills=${value.skills}/><${Late} desk=${desk} figures=${value.figures}/><${PromisesLate} desk=${desk} promises=${value.figures.promises_late}/><${QueueBox} desk=${desk} queue=${value.queue} messages=${value.messages}/></div>
       <${Agents} desk=${desk} agents=${value.agents}/></div>`;
 }
 

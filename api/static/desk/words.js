@@ -1,5 +1,5 @@
 /* Words of the desk: what the keys of the interface are called, and times as people say them. */
-const SKILLS = { repair: "抢修", billing: "账单", business: "业务", complaint: "投诉" };
+const SKILLS = { repair: "抢修", billing: "电费", business: "业务办理", complaint: "投诉" };
 const REASONS = {
   asked: "客户要求人工", danger: "安全险情", failures: "多次没听懂", anger: "情绪激动", complaint: "投诉",
   special_service: "特殊服务", high_risk: "高风险事项", rule: "按规则转入", system_failed: "系统故障", message: "留言",
