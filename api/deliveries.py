@@ -8,15 +8,18 @@ from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from api import sms
 from api.deps import Parts
 from api.desks.chatwoot_line import KIND as CHATWOOT
 from api.wording import UnknownNotice
 from core import conversation as log_of
-from core import notice, outbox, work_order
+from core import notice, outbox, promise, work_order
 from core.code_sender import SMS
 from core.conversation import ConversationNotFound, Draft
+from core.handoff import ledger
+from core.promise import Subject
 from core.work_order import OrderNotFound
 
 log = structlog.get_logger("api.deliveries")
@@ -83,8 +86,19 @@ def _hand_over(parts: Parts, kind: str, key: str, payload: dict[str, Any]) -> No
             work_order.open_urgent(session, cause=key, keyring=keyring, now=now, **payload)
         elif kind == "order_note":
             work_order.add_danger_note(session, cause=key, keyring=keyring, now=now, **payload)
+        elif kind == ledger.KIND:
+            _enter_promises(parts, session, payload["case"])
         else:
             raise ValueError(f"no way to deliver {kind!r}")
+
+
+def _enter_promises(parts: Parts, session: Session, handoff_id: int) -> None:
+    """Bring the ledger to where a case is; who comes second waits first, and so reads the newer log."""
+    promise.hold(session, Subject("case", handoff_id))
+    with parts.bridge.reading() as log_session:
+        told = ledger.told_of(log_session, handoff_id)
+    if told is not None:
+        ledger.enter(session, told)
 
 
 async def _tell(parts: Parts) -> int:

@@ -238,14 +238,16 @@ class Dialogue:
             return _recorded(session, question), None
         before = life.open_case(session, conversation.id)
         message.understood = answer.understood
-        drafts: list[Draft] = []
-        if conversation.mode == question.conversation.mode:
-            drafts += answer.drafts  # else a person took over, or the conversation ended, while the bot was thinking
-        if answer.grants and not self._grant(session, conversation, message, answer.grants):
+        overtaken = _overtaken(question, conversation)
+        drafts = [] if overtaken else list(answer.drafts)
+        if overtaken and answer.drafts:
+            log.info("answer_dropped", conversation=conversation.id, seq=message.seq, mode=conversation.mode)
+        key, grants = self._identity_key, answer.grants
+        if grants and not apply_grants(session, conversation, message, grants, key=key, now=now):
             drafts = [self._reception.apology(message)]
         if answer.handoff == "danger":
             drafts = self._reception.raise_alarm(session, conversation, message, None, now=now) + drafts
-        elif conversation.mode == "bot":
+        elif conversation.mode == "bot" and not overtaken:
             failed = drafts == [self._reception.apology(message)]
             verdict = self._escalation.judge(session, message, drafts, answer.handoff, failed=failed, now=now)
             drafts = verdict.drafts
@@ -254,9 +256,6 @@ class Dialogue:
                 drafts += self._reception.queue(session, conversation, verdict.reason, now=now, apart=apart)
         outcome = self._close(session, conversation, message, drafts)
         return outcome, Change.between(session, conversation, message, before)
-
-    def _grant(self, session: Session, conversation: Conversation, message: Message, tokens: tuple[str, ...]) -> bool:
-        return apply_grants(session, conversation, message, tokens, key=self._identity_key, now=self._clock())
 
     def _close(self, session: Session, conversation: Conversation, message: Message, drafts: list[Draft]) -> Outcome:
         """Log the replies and close the turn."""
@@ -274,6 +273,13 @@ def handed_back(conversation: Conversation, book: Book, *, now: datetime) -> dic
     if not note or not note.get("at"):
         return None
     return note if now - datetime.fromisoformat(note["at"]) < book.limits.hours("note") else None
+
+
+def _overtaken(question: Question, conversation: Conversation) -> bool:
+    """Tell whether a person took over, or the conversation ended, while the bot was thinking; also if it is back."""
+    at = (conversation.note or {}).get("at") if conversation.mode == "bot" else None
+    given_back = at is not None and datetime.fromisoformat(at) > question.message.at
+    return given_back or conversation.mode != question.conversation.mode
 
 
 def _is_form_turn(question: Question) -> bool:

@@ -1,4 +1,4 @@
-"""The loop of the desk: offers, deadlines, clocks, surveys. It finds its work in the database, each step once.
+"""The loop of the desk: offers, deadlines, clocks, promises, surveys. It finds its work in the databases, each once.
 
 Several processes may run it: a step locks its conversation and looks again before it does anything. One case that
 cannot be handled does not hold up the others; a database that is away is tried again (`api.deliveries.repeat`).
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from api.deliveries import repeat
 from api.deps import Parts
+from api.desk_watch import escalate_late, measure
 from api.desks.base import DESK
 from api.pulse import pulse_of
 from core import survey
@@ -51,29 +52,51 @@ async def dispatch_once(parts: Parts, *, clocks: bool = True) -> int:
     await parts.store.read(parts.book.hours.refresh)
     done = await parts.desk.work()
     if parts.desk.routes:
-        done += await _each(parts, await parts.store.read(partial(_vanished, parts)), partial(_vanish, parts))
+        gone = await parts.store.read(partial(_vanished, parts))
+        done += await _each(parts, gone, partial(_vanish, parts), count=partial(_count_loss, parts))
         done += await _flags(parts)
-    done += await _each(parts, await parts.store.read(partial(_due, parts)), partial(_step, parts))
+    overdue = await parts.store.read(partial(_due, parts))
+    done += await _each(parts, overdue, partial(_step, parts), count=partial(_count_loss, parts))
     if parts.desk.routes:
         done += await _offers(parts)
     if clocks:
-        done += await _each(parts, await parts.store.read(partial(_unnoted, parts)), partial(_note, parts))
+        unnoted = await parts.store.read(partial(_unnoted, parts))
+        done += await _each(parts, unnoted, partial(_note, parts), count=partial(_count_breaches, parts))
+        done += await escalate_late(parts)
+        await measure(parts)
     done += await _surveys(parts)
     if done:
         parts.bus.publish(DESK)
     return done
 
 
-async def _each(parts: Parts, cases: list[int], work: Callable[[Session, int], object]) -> int:
-    """Do a step of each case in a transaction of its own."""
+async def _each(
+    parts: Parts, cases: list[int], work: Callable[[Session, int], Result], *, count: Callable[[Result], None]
+) -> int:
+    """Do a step of each case in a transaction of its own; `count` is told after it what was done."""
     done = 0
     for case_id in cases:
-        done += bool(await _one(parts, case_id, _of(work, case_id)))
+        if result := await _one(parts, case_id, _of(work, case_id)):
+            count(result)
+            done += 1
     return done
 
 
-def _of(work: Callable[[Session, int], object], handoff_id: int) -> Callable[[Session], object]:
+def _of(work: Callable[[Session, int], Result], handoff_id: int) -> Callable[[Session], Result]:
     return lambda session: work(session, handoff_id)
+
+
+def _count_loss(parts: Parts, what: str | None) -> None:
+    if what == "offer_expired":
+        parts.metrics.desk.offers_lapsed.inc()
+    elif what == "vanished":
+        parts.metrics.desk.vanished.inc()
+
+
+def _count_breaches(parts: Parts, noted: list[tuple[str, str]]) -> None:
+    for kind, clock in noted:
+        if kind == "breached":
+            parts.metrics.desk.breaches.labels(clock).inc()
 
 
 async def _one(parts: Parts, handoff_id: int, work: Callable[[Session], Result]) -> Result | None:
@@ -98,12 +121,13 @@ def _vanished(parts: Parts, session: Session) -> list[int]:
     return routing.vanished(session, book=parts.book, now=parts.clock())
 
 
-def _vanish(parts: Parts, session: Session, handoff_id: int) -> bool:
+def _vanish(parts: Parts, session: Session, handoff_id: int) -> str | None:
     now = parts.clock()
     if handoff_id not in routing.vanished(session, book=parts.book, now=now):
-        return False  # the agent is back
-    lapsed = life.lapse_offer(session, handoff_id, book=parts.book, now=now, gone=True)
-    return lapsed is not None or life.vanish(session, handoff_id, book=parts.book, now=now)
+        return None  # the agent is back
+    if life.lapse_offer(session, handoff_id, book=parts.book, now=now, gone=True) is not None:
+        return "offer_expired"
+    return "vanished" if life.vanish(session, handoff_id, book=parts.book, now=now) else None
 
 
 def _due(parts: Parts, session: Session) -> list[int]:

@@ -55,9 +55,7 @@ class WaitingRoom:
         summary = summary_of(talk_of(session, conversation.id, now=now), book=self._book)
         life.request(session, conversation.id, reason="danger", book=self._book, now=now, summary=summary)
 
-    def waiting(
-        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
-    ) -> list[Draft]:
+    def waiting(self, session: Session, conversation: Conversation, message: Message, *, now: datetime) -> list[Draft]:
         """Answer somebody in the queue: he may leave it, leave a message, ask how it stands; all else is noted."""
         payload, asks = message.payload, message.payload in (HANDOFF, KEEP_WAITING)
         danger = conversation.priority == log_of.PRIORITY_DANGER
@@ -72,14 +70,14 @@ class WaitingRoom:
             return [Draft("system", self._danger_note(session, conversation, message, now), "notice")]
         if asks or (payload is None and self._wording.asks_for_person(message.text)):
             return [self._standing(session, conversation, kept=payload == KEEP_WAITING, now=now)]
-        return [Draft("system", self._wording.queued_note, "notice", buttons=speech.buttons(self._book))]
+        return [self._noted(session, conversation, now=now)]
 
     def with_person(
         self, session: Session, conversation: Conversation, message: Message, *, now: datetime
     ) -> list[Draft] | None:
         """Pass on what is said to a person: no answer of ours, but to the button that ends it; None: a form's turn."""
         case = life.open_case(session, conversation.id)
-        if message.payload == END_HUMAN and case is not None and conversation.mode == "human":
+        if message.payload == END_HUMAN and case is not None:  # pressed again, it does not begin the talk anew
             life.end_by_customer(session, conversation, case, book=self._book, now=now)
             return [Draft("system", self._book.words.ended_by_customer, "notice")]
         closing = self._only_thanks(message)
@@ -134,6 +132,14 @@ class WaitingRoom:
         text = (words.kept if kept else "") + speech.standing(view, book=self._book, now=now)
         return Draft("system", text + words.hotline, "notice", buttons=speech.buttons(self._book))
 
+    def _noted(self, session: Session, conversation: Conversation, *, now: datetime) -> Draft:
+        """Say that the words are kept; with nobody on duty also that, and until when somebody answers, now and then."""
+        view, words = view_of(session, conversation.id, book=self._book, now=now), self._book.words.queue
+        text, since = self._wording.queued_note, now - self._book.limits.minutes("nobody")
+        if view is not None and not view.on_duty and not _was_said(session, conversation, words.noted, since=since):
+            text = words.noted + speech.standing(view, book=self._book, now=now) + words.hotline
+        return Draft("system", text, "notice", buttons=speech.buttons(self._book))
+
     def _danger_note(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> str:
         """Ask for what was typed (where it is, most likely) to be added to the urgent order; return what is said."""
         first = not outbox.asked_since(
@@ -158,6 +164,15 @@ class WaitingRoom:
     def _by(self, case: Handoff, now: datetime) -> str:
         due = Due(case.due_at or now, certain=True)
         return speech.by(due, book=self._book, now=now)
+
+
+def _was_said(session: Session, conversation: Conversation, beginning: str, *, since: datetime) -> bool:
+    """Tell whether the bridge said something that begins so since then."""
+    query = select(Message.seq).where(
+        Message.conversation_id == conversation.id, Message.author == "system", Message.at > since,
+        Message.text.startswith(beginning, autoescape=True),
+    )  # fmt: skip
+    return session.scalar(query.limit(1)) is not None
 
 
 def _has_said(session: Session, case: Handoff, message: Message) -> bool:

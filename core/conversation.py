@@ -157,7 +157,9 @@ def find_conversation(session: Session, conversation_id: str, *, lock: bool = Fa
         ConversationNotFound: if there is none.
     """
     query = select(Conversation).where(Conversation.id == conversation_id)
-    found = session.scalar(query.with_for_update() if lock else query)
+    if lock:  # whoever has looked before and then waited for the lock reads it anew
+        query = query.with_for_update().execution_options(populate_existing=True)
+    found = session.scalar(query)
     if found is None:
         raise ConversationNotFound(conversation_id)
     return found

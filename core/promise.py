@@ -5,11 +5,11 @@ Who was told a time that no longer holds is told the new one, once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,7 @@ from core.db import Instant, WorkOrderBase
 from core.locking import one_at_a_time
 
 ARRIVAL, RESTORE, CONTACT, ANSWER, COMPLETE = "arrival", "restore", "contact", "answer", "complete"
+About = Literal["order", "outage", "case"]
 KINDS = (ARRIVAL, RESTORE, CONTACT, ANSWER, COMPLETE)
 
 
@@ -28,9 +29,12 @@ class Promise(WorkOrderBase):
     """One time given for one thing: to a conversation, or (without one) only set for the thing itself."""
 
     __tablename__ = "promises"
-    __table_args__ = (Index("ix_promises_subject", "subject_kind", "subject_id", "kind"),)
+    __table_args__ = (
+        Index("ix_promises_subject", "subject_kind", "subject_id", "kind"),
+        Index("ix_promises_due", "kept_at", "moved_to", "due_at"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
-    subject_kind: Mapped[str] = mapped_column(String(8))  # order | outage
+    subject_kind: Mapped[str] = mapped_column(String(8))  # order | outage | case
     subject_id: Mapped[int]
     kind: Mapped[str] = mapped_column(String(10))  # one of KINDS
     conversation_id: Mapped[str | None] = mapped_column(String(36), index=True)
@@ -42,9 +46,9 @@ class Promise(WorkOrderBase):
 
 @dataclass(frozen=True)
 class Subject:
-    """What a promise is about: an order or an outage, by its id."""
+    """What a promise is about, by its id: an order, an outage, or a case of the desk (`core.handoff`)."""
 
-    kind: Literal["order", "outage"]
+    kind: About
     id: int
 
 
@@ -56,6 +60,21 @@ class Standing:
     due_at: datetime
     since: datetime
     moved: bool
+
+
+@dataclass(frozen=True)
+class Late:
+    """A time that was told and has passed: one for each subject and kind, however many were told.
+
+    `ids` are the promises, one a conversation told, and `conversation_id` is the first of those; `due_at` is the
+    earliest of the times.
+    """
+
+    subject: Subject
+    kind: str
+    due_at: datetime
+    conversation_id: str
+    ids: tuple[int, ...]
 
 
 class UnknownPromiseKind(ValueError):
@@ -75,9 +94,8 @@ def tell(
     Raises:
         UnknownPromiseKind: if `kind` is none of KINDS.
     """
-    if kind not in KINDS:
-        raise UnknownPromiseKind(kind)
-    _hold(session, subject)
+    _check(kind)
+    hold(session, subject)
     mine = [one for one in _standing(session, subject, kind) if one.conversation_id == conversation_id]
     if mine and mine[-1].due_at == due_at:
         return mine[-1]
@@ -85,6 +103,19 @@ def tell(
     for old in mine:
         old.moved_to = promise.id
     return promise
+
+
+def give(
+    session: Session, subject: Subject, kind: str, due_at: datetime, *, conversation_id: str, now: datetime
+) -> Promise:
+    """Record one more time that a conversation was told, beside those that stand; each call is another promise.
+
+    Raises:
+        UnknownPromiseKind: if `kind` is none of KINDS.
+    """
+    _check(kind)
+    hold(session, subject)
+    return _add(session, subject, kind, due_at, conversation_id, now)
 
 
 def move(
@@ -101,7 +132,7 @@ def move(
 
     `values` name the subject in the notice (order_no and title; area). Return how many notices were put.
     """
-    _hold(session, subject)
+    hold(session, subject)
     outdated = [one for one in _standing(session, subject, kind) if one.due_at != due_at]
     told = {one.conversation_id: one for one in outdated}
     for conversation_id, last in told.items():
@@ -151,6 +182,47 @@ def standing(session: Session, subject: Subject) -> list[Standing]:
     return sorted(found, key=lambda one: one.due_at)
 
 
+def told(session: Session, subject: Subject, kind: str, conversation_id: str) -> list[Promise]:
+    """Return all that a conversation was ever told of a subject, whatever became of it, oldest first."""
+    query = select(Promise).where(
+        Promise.subject_kind == subject.kind, Promise.subject_id == subject.id, Promise.kind == kind,
+        Promise.conversation_id == conversation_id,
+    )  # fmt: skip
+    return list(session.scalars(query.order_by(Promise.id)))
+
+
+def late(session: Session, now: datetime, *, limit: int = 1000) -> list[Late]:
+    """Return the times that somebody was told and that passed before `now` unkept and unmoved, the latest last.
+
+    `limit` is of promises: the longest overdue are returned.
+    """
+    query = select(Promise).where(
+        Promise.kept_at.is_(None), Promise.moved_to.is_(None), Promise.due_at < now,
+        Promise.conversation_id.is_not(None),
+    )  # fmt: skip
+    found: dict[tuple[str, int, str], list[Promise]] = {}
+    for one in session.scalars(query.order_by(Promise.due_at, Promise.id).limit(limit)):
+        found.setdefault((one.subject_kind, one.subject_id, one.kind), []).append(one)
+    return [_late(rows) for rows in found.values()]
+
+
+def hold(session: Session, subject: Subject) -> None:
+    """Let nobody else change the promises of a subject until this transaction ends."""
+    one_at_a_time(session, f"promises:{subject.kind}:{subject.id}")
+
+
+def _late(rows: Sequence[Promise]) -> Late:
+    first = rows[0]
+    assert first.conversation_id is not None
+    subject = Subject(cast(About, first.subject_kind), first.subject_id)
+    return Late(subject, first.kind, first.due_at, first.conversation_id, tuple(sorted(one.id for one in rows)))
+
+
+def _check(kind: str) -> None:
+    if kind not in KINDS:
+        raise UnknownPromiseKind(kind)
+
+
 def _standing(session: Session, subject: Subject, kind: str | None) -> list[Promise]:
     query = select(Promise).where(
         Promise.subject_kind == subject.kind, Promise.subject_id == subject.id,
@@ -169,10 +241,6 @@ def _add(
     session.add(promise)
     session.flush()
     return promise
-
-
-def _hold(session: Session, subject: Subject) -> None:
-    one_at_a_time(session, f"promises:{subject.kind}:{subject.id}")
 
 
 class Commitments(BaseModel):

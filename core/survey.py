@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -18,6 +18,7 @@ from core.handoff.words import RATE
 
 SURVEY, COMMENT = "survey", "survey_comment"  # types of the messages that ask
 MAX_COMMENT = 1000
+_BACK = timedelta(days=7)  # what ended before is not looked through second by second
 FINISHED = ("solved", "ordered", "transferred_out")  # outcomes after which nothing of the matter is open
 
 
@@ -46,9 +47,10 @@ def due(session: Session, *, book: Book, now: datetime, limit: int = 100) -> lis
         select(Handoff, Conversation)
         .join(Conversation, Conversation.id == Handoff.conversation_id)
         .outerjoin(Survey, Survey.handoff_id == Handoff.id)
-        .where(Handoff.ended_at.is_not(None), Handoff.agent_id.is_not(None), Survey.id.is_(None))
+        .where(Handoff.ended_at > now - _BACK, Handoff.agent_id.is_not(None), Survey.id.is_(None))
     )
-    found = session.execute(query.order_by(Handoff.id).limit(limit))
+    # The quietest first: a hundred who go on talking to the bot must not keep the others from being asked.
+    found = session.execute(query.order_by(Conversation.last_at, Handoff.id).limit(limit))
     return [case.id for case, conversation in found if _is_time(session, conversation, case, book=book, now=now)]
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
+from weakref import WeakKeyDictionary
 
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.bus import Frame
+from api.bus import Frame, MemoryBus
 from api.channels.web import read_history, read_queue
 from api.deps import Parts, parts_of
 from api.schemas import After
 from core.conversation import PAGE, ConversationNotFound
+from core.handoff.queue import Lines
 from core.identity import BadToken, read_session
 
 log = structlog.get_logger("api.stream")
@@ -25,6 +27,7 @@ router = APIRouter(prefix="/v1", tags=["web"])
 PROTOCOL, BEARER = "dianfu.v1", "bearer."
 BAD_TOKEN, WRONG_ORIGIN, TRY_LATER = 4401, 4403, 1013
 POLL_SECONDS = 2.0
+_lines: WeakKeyDictionary[MemoryBus, Lines] = WeakKeyDictionary()  # of each application
 
 
 @router.websocket("/stream")
@@ -82,7 +85,7 @@ async def _show(socket: WebSocket, parts: Parts, token: str, after: int) -> None
 
 async def _show_place(socket: WebSocket, parts: Parts, conversation_id: str, known: str) -> str:
     """Send the place in the queue where it has changed; return what is known of it now."""
-    view = await read_queue(parts, conversation_id)
+    view = await read_queue(parts, conversation_id, lines=_lines.setdefault(parts.bus, Lines()))
     frame = {
         "kind": "queue", "place": view.place, "expected_wait_seconds": view.expected_wait_seconds,
         "on_duty": view.on_duty, "text": view.text,

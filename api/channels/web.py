@@ -26,7 +26,7 @@ from api.turns import Outcome
 from core import conversation as log_of
 from core.binding import accounts_of
 from core.handoff import speech
-from core.handoff.queue import view_of
+from core.handoff.queue import Lines, view_of
 from core.identity import CustomerClaim, issue_session, read_customer
 from core.mode import shown
 from core.text import clean
@@ -75,13 +75,15 @@ async def queue(conversation_id: ConversationDep, parts: PartsDep) -> QueueAnswe
     return await read_queue(parts, conversation_id)
 
 
-async def read_queue(parts: Parts, conversation_id: str) -> QueueAnswer:
-    """Return how it stands for a conversation now."""
+async def read_queue(parts: Parts, conversation_id: str, *, lines: Lines | None = None) -> QueueAnswer:
+    """Return how it stands for a conversation now; with `lines`, as it was a moment ago."""
     now = parts.clock()
 
     def work(session: Session) -> QueueAnswer:
         mode = shown(log_of.find_conversation(session, conversation_id).mode)
-        view = view_of(session, conversation_id, book=parts.book, now=now) if mode == "queued" else None
+        view = None
+        if mode == "queued":
+            view = view_of(session, conversation_id, book=parts.book, now=now, lines=lines)
         if view is None:
             return QueueAnswer(mode=mode)
         wait = None if view.wait is None else round(view.wait.total_seconds())

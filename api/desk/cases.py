@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from api.desk.options import calendars_of
@@ -22,7 +22,6 @@ from core.mode import WAITING
 from core.service_clock import CLOSURE, FIRST_RESPONSE, Calendar, Event, Figure
 
 REPEATED_WITHIN = timedelta(hours=72)
-Spot = tuple[str, int]  # conversation, sequence number
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class CaseReader:
             return []
         conversations = self._conversations(row.conversation_id for row in rows)
         events = self._events([row.id for row in rows])
-        last, unread = self._last(conversations.values()), self._unread(conversations)
+        last, unread = self._last(conversations, rows), self._unread(conversations)
         repeats, places = self._repeats(rows, conversations), self._places(rows)
         found = []
         for row in rows:
@@ -68,7 +67,7 @@ class CaseReader:
             figures, promises = self._clocks(row, log)
             found.append(CaseFacts(
                 row=row, conversation=conversation, figures=figures, promises=promises,
-                last=last.get((conversation.id, conversation.next_seq - 1)),
+                last=last.get(conversation.id),
                 unread=sum(seq > self._seen.get(conversation.id, 0) for seq, _ in open_messages),
                 unanswered_since=open_messages[0][1] if open_messages else None,
                 answered=any(one.kind == "agent_replied" for one in log), repeat=repeats[row.id],
@@ -87,10 +86,21 @@ class CaseReader:
             found[event.handoff_id].append(event)
         return found
 
-    def _last(self, conversations: Iterable[Conversation]) -> dict[Spot, Message]:
-        spots = [(one.id, one.next_seq - 1) for one in conversations]
-        query = select(Message).where(tuple_(Message.conversation_id, Message.seq).in_(spots))
-        return {(one.conversation_id, one.seq): one for one in self._session.scalars(query)}
+    def _last(self, ids: Iterable[str], rows: Sequence[Handoff]) -> dict[str, Message]:
+        """Return what was said last, by conversation: by the customer while nobody has the case, else by either side.
+
+        What bot and bridge say tells whoever is to take the case nothing.
+        """
+        untaken = {row.conversation_id for row in rows if row.agent_id is None}
+        said = or_(
+            Message.author == "customer", and_(Message.author != "system", Message.conversation_id.not_in(untaken))
+        )
+        ends = select(Message.conversation_id, func.max(Message.seq)).where(
+            Message.conversation_id.in_(list(ids)), said
+        )
+        ends = ends.group_by(Message.conversation_id)
+        query = select(Message).where(tuple_(Message.conversation_id, Message.seq).in_(ends))
+        return {one.conversation_id: one for one in self._session.scalars(query)}
 
     def _unread(self, conversations: Mapping[str, Conversation]) -> dict[str, list[tuple[int, datetime]]]:
         """Return the customer's messages behind the last word of a person, by conversation."""
@@ -175,7 +185,7 @@ def _paused(log: Sequence[HandoffEvent]) -> str | None:
     for event in reversed(log):
         if event.kind == "paused":
             return str(event.data.get("reason") or "")
-        if event.kind in ("resumed", "wrap_up", "handed_back", "closed", "reopened"):
+        if event.kind in ("resumed", "handed_back", "closed"):
             return None
     return None
 

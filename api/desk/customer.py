@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep, parts_of
 from api.desk.access import AgentDep, Signed
-from api.desk.errors import DeskRoute
+from api.desk.errors import DeskRoute, document
 from api.desk.redaction import redactor_for
 from api.desk.scope import conversation_in_scope
 from core import reveal
@@ -155,8 +155,4 @@ def _refusal(request: Request, error: Exception) -> JSONResponse:
         more = {
             "fields": {name: words.field_reasons.get(why, words.field_reasons["no_match"]) for name, why in reasons}
         }
-    body = {
-        "type": "about:blank", "title": status.phrase, "status": int(status), "detail": words.problems[code],
-        "code": code, "request_id": request.scope.get("request_id"), **more,
-    }  # fmt: skip
-    return JSONResponse(body, status, media_type="application/problem+json")
+    return document(request, status, code, words.problems, **more)

@@ -5,7 +5,7 @@ The desk's routers use `DeskRoute`; errors that all routes share (no session, wr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -56,18 +56,24 @@ class DeskRoute(APIRoute):
             try:
                 return await handle(request)
             except DeskProblem as error:
-                return _document(request, error.status, error.code, error.more)
+                return _said(request, error.status, error.code, **error.more)
             except tuple(KNOWN) as error:
                 status, code = KNOWN[type(error)]
-                return _document(request, status, code, {})
+                return _said(request, status, code)
 
         return handling
 
 
-def _document(request: Request, status: HTTPStatus, code: str, more: dict[str, Any]) -> JSONResponse:
-    labels = options_of(parts_of(request).settings.data_dir)
+def _said(request: Request, status: HTTPStatus, code: str, **more: Any) -> JSONResponse:
+    return document(request, status, code, options_of(parts_of(request).settings.data_dir).problems, **more)
+
+
+def document(
+    request: Request, status: HTTPStatus, code: str, problems: Mapping[str, str], **more: Any
+) -> JSONResponse:  # fmt: skip
+    """Return a problem document: `problems` holds what `code` reads as, `more` goes into it."""
     body = {
-        "type": "about:blank", "title": status.phrase, "status": int(status), "detail": labels.problems[code],
+        "type": "about:blank", "title": status.phrase, "status": int(status), "detail": problems[code],
         "code": code, "request_id": request.scope.get("request_id"), **more,
     }  # fmt: skip
     return JSONResponse(body, status, media_type="application/problem+json")

@@ -69,7 +69,9 @@ async def inbox(parts: PartsDep, signed: AgentDep) -> Inbox:
     def work(session: Session) -> tuple[int, list[Handoff]]:
         seq = last_seq(session)  # read first: what changes meanwhile comes again, nothing is missed
         query = select(Handoff).join(Conversation, Conversation.id == Handoff.conversation_id)
-        query = query.where(Handoff.ended_at.is_(None), visible(signed)).order_by(Handoff.rank_at, Handoff.id)
+        query = query.where(Handoff.ended_at.is_(None), visible(signed))
+        # However long the queue is, what is one's own is never cut off.
+        query = query.order_by(Handoff.agent_id.is_(None), Handoff.offered_to.is_(None), Handoff.rank_at, Handoff.id)
         return seq, list(session.scalars(query.limit(MOST_QUEUED)))
 
     seq, rows = await parts.store.read(work)

@@ -15,11 +15,13 @@ from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep
 from api.desk.access import COOKIE, SignedDep, check_origin
+from api.desk.steps import publish
 from core import agent as people
 from core import desk_session
 from core.agent import Agent, Attempt, PasswordHash, Refused, SignedIn, hash_password, is_password
 from core.audit import Auditor
 from core.clock import SHANGHAI
+from core.desk_feed import announce
 from core.desk_session import LIFETIME
 from core.fields import Keyring
 
@@ -158,6 +160,10 @@ async def logout(signed: SignedDep, response: Response, parts: PartsDep) -> None
         Auditor.of(keyring, signed.agent_id).note(session, "logout", signed.login, now=now)
 
     await parts.store.write(work)
+    data = {"agent": signed.agent_id, "status": "offline"}
+    # In a transaction of its own: the audit log and the feed are two locks that nobody should hold together.
+    await parts.store.write(lambda session: announce(session, "agents", now=now, data=data))
+    publish(parts)
     response.delete_cookie(COOKIE, path="/", secure=not parts.settings.development, httponly=True, samesite="strict")
 
 

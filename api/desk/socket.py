@@ -34,8 +34,8 @@ router = APIRouter(prefix="/v1/desk", tags=["desk"])
 SIGNED_OUT, REFUSED, TRY_LATER = 4401, 4403, 1013
 POLL_SECONDS, CHECK_SECONDS, SEND_SECONDS = 2.0, 5.0, 20.0
 TOGETHER_SECONDS = 0.2
-MAX_ID = 36
-After = Annotated[int | None, Query(ge=0, le=2**31 - 1, description="the last number that the console has")]
+MAX_ID, MOST = 36, 2**31 - 1
+After = Annotated[int | None, Query(ge=0, le=MOST, description="the last number that the console has")]
 
 
 @router.websocket("/stream")
@@ -205,7 +205,7 @@ class Console:
         if conversation_id != self._viewing:
             self._viewing, self._looks = conversation_id, {}
             self._pump = asyncio.create_task(self._hear_conversation(conversation_id))
-        if isinstance(after, int) and not isinstance(after, bool) and after >= 0:
+        if isinstance(after, int) and not isinstance(after, bool) and 0 <= after <= MOST:
             self._news.sent[conversation_id] = after
         if watch_of(self._parts).looks(conversation_id, self._signed.agent_id):
             publish(self._parts)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from sqlalchemy.orm import Session
 
 from api.deps import Parts
 from api.desk.access import NotSignedIn, Signed
+from api.desk.errors import DeskProblem
 from api.desk.watch import DESK, watch_of
 from core import agent as people
 from core.agent import Agent
@@ -35,6 +38,18 @@ def agent_of(session: Session, signed: Signed) -> Agent:
     if agent is None:
         raise NotSignedIn
     return agent
+
+
+def refuse_unseen(session: Session, parts: Parts, agent_id: int) -> None:
+    """Refuse somebody whose console is not open: he would be introduced to the customer and vanish a second later.
+
+    Raises:
+        DeskProblem: if there is no such agent, or he is not there.
+    """
+    agent = session.get(Agent, agent_id)
+    since = parts.clock() - parts.book.limits.seconds("vanish")
+    if agent is None or not agent.active or agent.last_seen_at is None or agent.last_seen_at < since:
+        raise DeskProblem(HTTPStatus.CONFLICT, "no_such_agent")
 
 
 async def touch_presence(parts: Parts, agent_id: int) -> None:

@@ -16,10 +16,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
-from api.bus import MemoryBus
 from api.deps import Parts, PartsDep, parts_of
 from api.desk.access import Signed
-from api.desk.errors import DeskRoute
+from api.desk.errors import DeskRoute, document
+from api.desk.steps import publish
 from core.agent import AgentNotFound, AgentTaken, BadAgent, LastAdministrator
 from core.audit import Auditor
 from core.clock import SHANGHAI
@@ -27,8 +27,6 @@ from core.desk_feed import announce
 from core.handoff.figures import BadSpan, span_of
 from core.quality import BadScores, CaseNotOver, OwnCase
 from core.service_clock import BadHours
-
-DESK = "desk"  # what wakes the consoles on the bus
 
 
 class Words(BaseModel):
@@ -139,15 +137,9 @@ async def wake(parts: Parts, kind: str = "agents") -> None:
         announce(session, kind, now=now)
 
     await parts.store.write(work)
-    bus: MemoryBus = parts.bus
-    bus.publish(DESK)
+    publish(parts)
 
 
 def _document(request: Request, error: Refusal) -> JSONResponse:
     words = words_of(parts_of(request).settings.data_dir)
-    body = {
-        "type": "about:blank", "title": error.status.phrase, "status": int(error.status),
-        "detail": words.problems[error.code], "code": error.code, "request_id": request.scope.get("request_id"),
-        **error.more,
-    }  # fmt: skip
-    return JSONResponse(body, error.status, media_type="application/problem+json")
+    return document(request, error.status, error.code, words.problems, **error.more)

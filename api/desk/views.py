@@ -170,7 +170,7 @@ class Viewer:
     def message(self, row: Message, redactor: Redactor, *, asked: str = "") -> DeskMessage:
         """Return a message; `asked` is the text of the one before it, which tells what a short answer is."""
         return DeskMessage(
-            seq=row.seq, at=_local(row.at), author=row.author, type=row.type, text=redactor.text(row.text, asked=asked),
+            seq=row.seq, at=_local(row.at), author=row.author, type=row.type, text=self._text(row, redactor, asked),
             card=redactor.tree(row.card) if row.card else None,
             buttons=[{"title": redactor.text(one["title"])} for one in row.buttons or []],
             agent=self._author(row), understood=self._understood(row), client_id=_client_id(row),
@@ -190,7 +190,7 @@ class Viewer:
         """Return a note."""
         return NoteView(
             id=row.id, at=_local(row.at), kind=row.kind, agent=self.person(row.agent_id) or Person(id=0, name=""),
-            text=redactor.text(row.text), after_seq=row.after_seq, to_agent=row.to_agent,
+            text=redactor.text(row.text, staff=self._names.values()), after_seq=row.after_seq, to_agent=row.to_agent,
         )  # fmt: skip
 
     def past(self, row: Handoff) -> PastCase:
@@ -215,8 +215,12 @@ class Viewer:
     def _last(self, row: Message | None, redactor: Redactor) -> LastMessage | None:
         if row is None:
             return None
-        text = " ".join(redactor.text(row.text).split())
+        text = " ".join(self._text(row, redactor).split())
         return LastMessage(author=row.author, text=text[:PREVIEW], at=_local(row.at))
+
+    def _text(self, row: Message, redactor: Redactor, asked: str = "") -> str:
+        """Return the words of a message; our own people's names are no secret of the customer's."""
+        return redactor.text(row.text, asked=asked, staff=None if row.author == "customer" else self._names.values())
 
     def _author(self, row: Message) -> Person | None:
         if row.author != "agent":

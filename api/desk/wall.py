@@ -18,9 +18,10 @@ from api.desk.access import SupervisorDep
 from api.desk.cases import agent_names
 from api.desk.inbox import case_views
 from api.desk.options import calendars_of, options_of
+from api.desk.promises import LateView, late_views
 from api.desk.redaction import redactor_for
 from api.desk.scope import conversation_in_scope
-from api.desk.steps import book_of, publish
+from api.desk.steps import book_of, publish, refuse_unseen
 from api.desk.supervision import SupervisionRoute, auditor
 from api.desk.views import CaseView, NoteView, Viewer
 from core import agent as people
@@ -74,6 +75,7 @@ class WallFigures(BaseModel):
     satisfaction_count: int
     breaches: list[CaseView]
     warnings: list[CaseView]
+    promises_late: list[LateView] | None  # None: the work-order system is away
 
 
 class SkillTile(BaseModel):
@@ -149,8 +151,9 @@ async def wall(parts: PartsDep, signed: SupervisorDep) -> Wall:
     now = parts.clock()
     read = await parts.store.read(lambda session: _read(session, parts, now))
     views = await case_views(parts, signed, read.rows)
+    figures = _figures(read.day, views, await late_views(parts), now)
     return Wall(
-        seq=read.seq, now=now.astimezone(SHANGHAI), figures=_figures(read.day, views, now), skills=read.skills,
+        seq=read.seq, now=now.astimezone(SHANGHAI), figures=figures, skills=read.skills,
         queue=[one for one in views if one.mode in ("queued", "offered") and not one.left_message],
         messages=[one for one in views if one.left_message and one.holder is None],
         agents=[_tile(one, read.workers.get(one.id), views, now) for one in read.agents],
@@ -196,6 +199,7 @@ async def reassign(conversation_id: str, body: ReassignBody, parts: PartsDep, si
     now = parts.clock()
 
     def work(session: Session) -> Handoff:
+        refuse_unseen(session, parts, body.agent_id)
         note = life.reassign(
             session, conversation_id, agent_id=signed.agent_id, to_agent=body.agent_id, note=body.note,
             book=book_of(parts), now=now,
@@ -242,7 +246,7 @@ def _day(session: Session, parts: Parts, seq: int, now: datetime) -> _Day:
     return found
 
 
-def _figures(day: _Day, views: list[CaseView], now: datetime) -> WallFigures:
+def _figures(day: _Day, views: list[CaseView], promises: list[LateView] | None, now: datetime) -> WallFigures:
     first, closure = day.counted.first_response, day.counted.closure
     waits = [now - one.waiting_since for one in day.open if one.waiting_since is not None]
     late = [one for one in views if any(clock.state == "breached" for clock in one.clocks.values())]
@@ -253,7 +257,7 @@ def _figures(day: _Day, views: list[CaseView], now: datetime) -> WallFigures:
         requested_today=day.counted.cases, answered_today=day.counted.answered, within_15min=first.share,
         within_3min=first.within_aim, left_queue=day.counted.left_queue, average_wait_seconds=first.mean_seconds,
         closure_within_2h=closure.share, satisfaction=day.satisfaction, satisfaction_count=day.satisfaction_count,
-        breaches=late, warnings=warned,
+        breaches=late, warnings=warned, promises_late=promises,
     )  # fmt: skip
 
 

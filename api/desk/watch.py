@@ -13,8 +13,9 @@ from weakref import WeakKeyDictionary
 
 from api.bus import MemoryBus
 from api.deps import Parts
+from api.desks.base import DESK
 
-DESK = "desk"  # what hints at the desk are published under
+__all__ = ["DESK", "Watch", "watch_of"]
 FRESH_SECONDS = 10.0  # a console says again every few seconds that somebody looks, or types
 TOUCH_SECONDS = 8.0  # a sign of life is written no more often
 

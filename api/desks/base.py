@@ -75,6 +75,8 @@ class DeskInbound:
             conversation, case = life.hold_case(session, handoff_id)
             if case.ended_at is not None or case.agent_id not in (None, OUTSIDE):
                 return None
+            if life.said_before(session, conversation, agent_id=OUTSIDE, client_id=external_id) is not None:
+                return None  # delivered again: it neither takes a case nor begins a talk anew that is over
             if case.agent_id is None:
                 life.claim(session, case.id, OUTSIDE, book=self._book, now=now, name=agent_name, unlimited=True)
             elif conversation.mode == "wrap_up":

@@ -65,7 +65,7 @@ class Notes(BaseModel):
     def aside(self, message: Message, redactor: Redactor) -> str:
         """Return a note about something that the customer was told by the bot, or by the system."""
         form = self.bot_said if message.author == "bot" else self.told
-        return form.format(text=redactor.text(message.text))
+        return form.format(text=redactor.text(message.text, staff=()))
 
     def _summary(self, case: Handoff, redactor: Redactor) -> list[str]:
         given = case.summary
@@ -89,7 +89,8 @@ class Notes(BaseModel):
         for message in talk:
             at = message.at.astimezone(SHANGHAI)
             author = self.authors[message.author]
-            yield self.line.format(time=f"{at:%H:%M}", author=author, text=redactor.text(message.text))
+            staff = None if message.author == "customer" else ()
+            yield self.line.format(time=f"{at:%H:%M}", author=author, text=redactor.text(message.text, staff=staff))
 
 
 def attributes_of(case: Handoff, conversation: Conversation, intent: str) -> dict[str, str | int]:

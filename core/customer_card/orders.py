@@ -93,6 +93,7 @@ def _told(session: Session, one: Promise, now: datetime) -> dict[str, Any]:
         "kept_at": _instant(one.kept_at), "overdue": one.kept_at is None and one.due_at < now,
         "order_no": order.order_no if order else None, "title": order.title if order else None,
         "area": outage.area if outage else None,
+        "handoff_id": one.subject_id if one.subject_kind == "case" else None,
     }  # fmt: skip
 
 

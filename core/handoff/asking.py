@@ -10,13 +10,16 @@ from sqlalchemy.orm import Session
 
 from core.agent import Agent
 from core.conversation import Conversation, change_mode, find_conversation
+from core.handoff import speech
 from core.handoff.book import Book
 from core.handoff.case import hold, hold_case, note_event, open_case, say, tell_desk
+from core.handoff.queue import view_of
 from core.handoff.rules import rank
 from core.handoff.tables import DANGER, AlreadyTaken, Handoff
 from core.handoff.words import END_HUMAN
 from core.mode import WAITING, WrongMode
 from core.roster import load_of
+from core.working_time import Due
 
 
 class NoCapacity(Exception):
@@ -166,7 +169,13 @@ def vanish(session: Session, handoff_id: int, *, book: Book, now: datetime) -> b
         return False
     gone = case.agent_id
     requeue(session, conversation, case, "vanished", book=book, now=now, agent_id=gone)
-    say(session, conversation, book.words.vanished, now=now)
+    view = view_of(session, conversation.id, book=book, now=now)
+    if view is None or view.on_duty:
+        say(session, conversation, book.words.vanished, now=now)
+    else:
+        text = book.words.vanished_nobody + speech.standing(view, book=book, now=now) + book.words.queue.hotline
+        say(session, conversation, text, now=now, buttons=speech.buttons(book))
+        note_nobody(session, case, view.answer_by, now=now)
     tell_desk(session, case, now=now, what="vanished", agent=gone)
     return True
 
@@ -210,6 +219,12 @@ def leave_message(
 def queue_due(session: Session, *, book: Book, now: datetime) -> datetime:
     """Return when a case that waits has to be looked at again: sooner if nobody is there who could take it."""
     return now + book.limits.minutes("queued_reminder" if book.staff(session, now=now) else "nobody")
+
+
+def note_nobody(session: Session, case: Handoff, due: Due, *, now: datetime) -> None:
+    """Note that the customer was told that nobody is there, and until when somebody answers."""
+    note_event(session, case, "warned", now=now, what="waiting", nobody=True)
+    note_event(session, case, "promised", now=now, due_at=due.at.isoformat(), certain=due.certain, what="queue")
 
 
 def take(session: Session, case: Handoff, agent_id: int, *, book: Book, now: datetime) -> None:

@@ -16,6 +16,7 @@ from core import conversation as log_of
 from core import desk_feed
 from core.conversation import Conversation, Draft, Message
 from core.desk_note import MAX_NOTE, DeskNote, Kind
+from core.handoff import ledger
 from core.handoff.tables import CaseNotFound, Handoff, HandoffEvent, NotHolder
 
 
@@ -24,9 +25,13 @@ class BadNote(ValueError):
 
 
 def open_case(session: Session, conversation_id: str) -> Handoff | None:
-    """Return the case of a conversation that is not over, None if there is none; there is never more than one."""
+    """Return the case of a conversation that is not over, None if there is none; there is never more than one.
+
+    It is read anew: whoever has waited for the lock of the conversation may hold an older picture of it.
+    """
     query = select(Handoff).where(Handoff.conversation_id == conversation_id, Handoff.ended_at.is_(None))
-    return session.scalar(query.order_by(Handoff.id.desc()).limit(1))
+    newest = query.order_by(Handoff.id.desc()).limit(1).execution_options(populate_existing=True)
+    return session.scalar(newest)
 
 
 def hold(session: Session, conversation_id: str) -> tuple[Conversation, Handoff]:
@@ -73,12 +78,13 @@ def held_by(session: Session, conversation_id: str, agent_id: int) -> tuple[Conv
 def note_event(
     session: Session, case: Handoff, kind: str, *, now: datetime, agent_id: int | None = None, **data: Any
 ) -> HandoffEvent:
-    """Append to what happened to a case."""
+    """Append to what happened to a case; what it promises, or settles, the ledger of promises hears of."""
     event = HandoffEvent(
         handoff_id=case.id, conversation_id=case.conversation_id, at=now, kind=kind, agent_id=agent_id, data=data
     )
     session.add(event)
     session.flush()
+    ledger.ask(session, event)
     return event
 
 

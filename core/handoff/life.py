@@ -40,6 +40,7 @@ from core.handoff.talking import (
     pause,
     reassign,
     resume,
+    said_before,
     shown_name,
     take_over,
     transfer,
@@ -51,6 +52,6 @@ __all__ = [
     "NotOffered", "WrapUp", "add_note", "agent_said", "ask_help", "cases_of", "claim", "close_idle", "customer_said",
     "decline", "end_by_customer", "events_of", "expire_wrap_up", "finish", "hold", "hold_case", "is_paused",
     "lapse_offer", "leave_message", "leave_queue", "note_event", "offer", "open_case", "pause", "reassign", "reopen",
-    "reprioritise", "request", "resume", "say", "shown_name", "take_over", "tell_desk", "transfer", "vanish", "whisper",
-    "wrap_up",
+    "reprioritise", "request", "resume", "said_before", "say", "shown_name", "take_over", "tell_desk", "transfer",
+    "vanish", "whisper", "wrap_up",
 ]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,12 +41,30 @@ def waiting(session: Session) -> list[Handoff]:
     return list(session.scalars(query.order_by(Handoff.rank_at, Handoff.id)))
 
 
-def view_of(session: Session, conversation_id: str, *, book: Book, now: datetime) -> QueueView | None:
-    """Return how it stands for a conversation, None if it does not wait."""
+class Lines:
+    """The line and who is on duty as they were a moment ago: all who wait ask for them every two seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at = -math.inf
+        self._read: tuple[list[Handoff], list[Worker]] = ([], [])
+
+    def read(self, session: Session, *, book: Book, now: datetime) -> tuple[list[Handoff], list[Worker]]:
+        """Return what was read within the last second, else read it."""
+        if self._clock() - self._at > 1:
+            self._read, self._at = (waiting(session), book.staff(session, now=now)), self._clock()
+        return self._read
+
+
+def view_of(
+    session: Session, conversation_id: str, *, book: Book, now: datetime, lines: Lines | None = None
+) -> QueueView | None:
+    """Return how it stands for a conversation, None if it does not wait; with `lines`, as it was a moment ago."""
     case = open_case(session, conversation_id)
     if case is None or case.agent_id is not None or case.left_message:
         return None
-    return view(session, case, waiting(session), book.staff(session, now=now), book=book, now=now)
+    line, staff = (lines or Lines()).read(session, book=book, now=now)
+    return view(session, case, line, staff, book=book, now=now)
 
 
 def view(

@@ -13,8 +13,8 @@ from core.conversation import Conversation, Draft, Message, change_mode, find_co
 from core.desk_note import DeskNote
 from core.handoff.asking import introduce, request, requeue, take
 from core.handoff.book import Book
-from core.handoff.case import add_note, events_of, held_by, hold, note_event, open_case, say, tell_desk
-from core.handoff.tables import SKILLS, CaseNotFound, Handoff
+from core.handoff.case import add_note, held_by, hold, note_event, open_case, say, tell_desk
+from core.handoff.tables import SKILLS, CaseNotFound, Handoff, HandoffEvent
 from core.mode import WrongMode
 
 MAX_NAME = 40  # characters that the log holds of who wrote a message
@@ -38,23 +38,31 @@ def agent_said(
         WrongMode: if the agent has finished with it already.
     """
     conversation = find_conversation(session, conversation_id, lock=True)
-    external_id = f"desk:{conversation_id}:{agent_id}:{client_id}"
-    known = session.scalar(
-        select(Message).where(Message.channel == conversation.channel, Message.external_id == external_id)
-    )
-    if known is not None and known.conversation_id == conversation_id:
+    known = said_before(session, conversation, agent_id=agent_id, client_id=client_id)
+    if known is not None:
         return known, False
     _, case = held_by(session, conversation_id, agent_id)
     if conversation.mode != "human":
         raise WrongMode(conversation.mode, "agent_said")
     message = record_reply(
-        session, conversation, draft, now=now, external_id=external_id, agent_id=agent_id,
-        agent_name=(name or shown_name(session, agent_id))[:MAX_NAME],
+        session, conversation, draft, now=now, external_id=_external_id(conversation, agent_id, client_id),
+        agent_id=agent_id, agent_name=(name or shown_name(session, agent_id))[:MAX_NAME],
     )  # fmt: skip
     case.due_at = None if is_paused(session, case) else now + book.limits.minutes("customer_silent")
     note_event(session, case, "agent_replied", now=now, agent_id=agent_id, seq=message.seq)
     tell_desk(session, case, "message", now=now, seq=message.seq)
     return message, True
+
+
+def said_before(
+    session: Session, conversation: Conversation, *, agent_id: int, client_id: str
+) -> Message | None:  # fmt: skip
+    """Return what an agent said under this `client_id` already."""
+    external_id = _external_id(conversation, agent_id, client_id)
+    found = session.scalar(
+        select(Message).where(Message.channel == conversation.channel, Message.external_id == external_id)
+    )
+    return found if found is not None and found.conversation_id == conversation.id else None
 
 
 def customer_said(
@@ -93,7 +101,8 @@ def pause(session: Session, conversation_id: str, *, agent_id: int, reason: str,
         raise WrongMode(conversation.mode, "pause")
     if is_paused(session, case):
         return
-    case.due_at = None
+    if not _customer_waits(session, case):  # who waits for words is not forgotten: the reminder stays
+        case.due_at = None
     note_event(session, case, "paused", now=now, agent_id=agent_id, reason=reason)
     tell_desk(session, case, now=now, what="paused")
 
@@ -103,7 +112,8 @@ def resume(session: Session, conversation_id: str, *, agent_id: int, book: Book,
     _, case = held_by(session, conversation_id, agent_id)
     if not is_paused(session, case):
         return
-    case.due_at = now + book.limits.minutes("customer_silent")
+    if not _customer_waits(session, case):
+        case.due_at = now + book.limits.minutes("customer_silent")
     note_event(session, case, "resumed", now=now, agent_id=agent_id)
     tell_desk(session, case, now=now, what="resumed")
 
@@ -208,8 +218,10 @@ def whisper(session: Session, conversation_id: str, *, agent_id: int, text: str,
 
 def is_paused(session: Session, case: Handoff) -> bool:
     """Tell whether the closure clock of a case is held."""
-    turns = [event.kind for event in events_of(session, case.id) if event.kind in ("paused", "resumed")]
-    return turns[-1:] == ["paused"]
+    query = select(HandoffEvent.kind).where(
+        HandoffEvent.handoff_id == case.id, HandoffEvent.kind.in_(("paused", "resumed"))
+    )
+    return session.scalar(query.order_by(HandoffEvent.id.desc()).limit(1)) == "paused"
 
 
 def shown_name(session: Session, agent_id: int) -> str:
@@ -247,6 +259,10 @@ def _run_on(session: Session, case: Handoff, *, now: datetime, agent_id: int) ->
         note_event(session, case, "resumed", now=now, agent_id=agent_id)
 
 
+def _external_id(conversation: Conversation, agent_id: int, client_id: str) -> str:
+    return f"desk:{conversation.id}:{agent_id}:{client_id}"
+
+
 def _active(session: Session, agent_id: int) -> Agent:
     agent = session.get(Agent, agent_id)
     if agent is None or not agent.active:
@@ -254,14 +270,14 @@ def _active(session: Session, agent_id: int) -> Agent:
     return agent
 
 
-def _customer_waits(session: Session, case: Handoff, *, before: int) -> bool:
-    """Tell whether the customer was waiting for the agent's words before this message, so that his wait goes on."""
-    for event in reversed(events_of(session, case.id)):
+def _customer_waits(session: Session, case: Handoff, *, before: int | None = None) -> bool:
+    """Tell whether the customer waits for the agent's words; `before`: already did before this message."""
+    kinds = ("customer_wrote", "agent_replied", "reopened", "claimed", "reassigned", "taken_over")
+    query = select(HandoffEvent).where(HandoffEvent.handoff_id == case.id, HandoffEvent.kind.in_(kinds))
+    for event in session.scalars(query.order_by(HandoffEvent.id.desc()).limit(2)):  # the message itself and what was
         data: dict[str, Any] = event.data
-        if event.kind == "customer_wrote" and data.get("seq") != before:
-            return True
-        if event.kind in ("agent_replied", "reopened", "resumed"):
-            return False
-        if event.kind in ("claimed", "reassigned", "taken_over"):
+        if event.kind != "customer_wrote":
+            return event.kind in ("claimed", "reassigned", "taken_over")
+        if before is None or data.get("seq") != before:
             return True
     return False

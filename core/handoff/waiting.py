@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.conversation import Conversation
 from core.handoff import speech
-from core.handoff.asking import lapse_offer, leave_message
+from core.handoff.asking import lapse_offer, leave_message, note_nobody
 from core.handoff.book import Book
 from core.handoff.case import events_of, hold_case, note_event, say, tell_desk
 from core.handoff.ending import close_idle, expire_wrap_up
@@ -38,7 +38,7 @@ def step(session: Session, handoff_id: int, *, book: Book, now: datetime) -> str
     if case.ended_at is not None or case.due_at is None or case.due_at > now:
         return None
     if case.left_message:
-        return _message_late(session, conversation, case, book=book, now=now)
+        return _message_late(session, case, book=book, now=now)
     if conversation.mode == "offered":
         lapse_offer(session, handoff_id, book=book, now=now)
         return "offer_expired"
@@ -78,7 +78,10 @@ def _still_queued(
     say(session, conversation, draft.text, now=now, buttons=draft.buttons)
     after = min(book.limits.minutes("queued_reminder") * 2**times, book.limits.minutes("queued_reminder_most"))
     case.due_at = now + (book.limits.minutes("nobody") if nobody else after)
-    note_event(session, case, "warned", now=now, what="waiting", nobody=nobody)
+    if nobody:
+        note_nobody(session, case, view.answer_by, now=now)
+    else:
+        note_event(session, case, "warned", now=now, what="waiting", nobody=False)
     return "waiting"
 
 
@@ -107,17 +110,20 @@ def _silence(session: Session, conversation: Conversation, case: Handoff, *, boo
 
 
 def waits_since(events: Sequence[HandoffEvent]) -> datetime | None:
-    """Return since when the customer waits for an agent's words; None if it is his turn, or nobody has taken it."""
-    since: datetime | None = None
+    """Return since when the customer waits for an agent's words; None if it is his turn, or nobody has taken it.
+
+    What was written in the queue is no fault of who takes the case: it counts from then on.
+    """
+    since, taken = None, False
     for event in events:
-        if event.kind in _TAKEN and since is None:
-            since = event.at
+        if event.kind in _TAKEN:
+            since, taken = since or event.at, True
         elif event.kind == "agent_replied":
             since = None
-        elif event.kind == "customer_wrote":
+        elif event.kind == "customer_wrote" and taken:
             since = since or event.at
         elif event.kind in ("vanished", "transferred"):
-            since = None
+            since, taken = None, False
     return since
 
 
@@ -143,15 +149,15 @@ def _agent_silent(
     return None
 
 
-def _message_late(session: Session, conversation: Conversation, case: Handoff, *, book: Book, now: datetime) -> str:
-    """A message that was left was not answered in time: the supervisors hear of it, the customer gets the new time."""
+def _message_late(session: Session, case: Handoff, *, book: Book, now: datetime) -> str:
+    """A message that was left was not answered in time: the supervisors hear of it.
+
+    The customer hears the new time from the ledger, whose notice `moved_case_answer` this event brings about.
+    """
     due = book.calendar.answer_by(now, case.skill, case.priority)
     note_event(session, case, "promised", now=now, due_at=due.at.isoformat(), certain=due.certain, what="message",
                moved=True)  # fmt: skip
     case.due_at = due.at
-    text = book.words.moved.format(by=speech.by(due, book=book, now=now))
-    if conversation.mode == "bot":
-        say(session, conversation, text, now=now)
     tell_desk(session, case, "warning", now=now, what="message_late", level="escalated")
     return "message_late"
 

@@ -46,6 +46,7 @@ class QueueWords(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    noted: str  # what was said while nobody is there; the standing follows
     queued: str  # the first line: this is a person's queue
     anger: str
     failures: str
@@ -84,6 +85,7 @@ class Words(BaseModel):
     serving_outside: str  # {name}
     end_human: str
     vanished: str
+    vanished_nobody: str  # … and nobody else is there; the standing follows
     transferred: str  # {skill}
     transferred_to: str  # {name}
     skills: dict[str, str]
@@ -93,7 +95,6 @@ class Words(BaseModel):
     handed_back: str
     closed: str
     agent_late: str
-    moved: str  # {by}
     offer_person: str
     thanks: list[str]  # patterns of whole short messages that only end a talk
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from core.redact.marks import GAP, HIDE, Marks
 
@@ -59,11 +59,15 @@ _WORDS = (
     r"|夏(?:天|季)|林业|林场|田里|万元|白班|金属|段位|石头|柳河|云岭|樊城|洪山|青山|黄陂|江滩)"
 )
 _SAID = [
-    re.compile(rf"(?:我|他|她|俺|咱|{_KIN})的?(?:名字|大名|本名|全名)?(?:是叫|叫做?|名叫){_G}({_DOTTED}|{_FULL})"),
+    re.compile(rf"(?:他|她|{_KIN})的?(?:名字|大名|本名|全名)?(?:是叫|叫做?|名叫){_G}({_DOTTED}|{_FULL})"),
     re.compile(rf"{_SLOT}(?:的名字|姓名)?{_G}{_SAYS}{_G}(?:我?{_KIN}{_G})?(?!{_WORDS})({_DOTTED}|{_FULL})"),
     re.compile(rf"{_SLOT}[ \u200b]?(?!{_WORDS})({_USUAL}){_END}"),
-    re.compile(rf"(?:(?:我|俺|这[里边]|咱)(?:就?是|系)|本人){_G}(?!{_WORDS})(?!{_PLACE})({_USUAL}){_END}"),
     re.compile(rf"{_KIN}(?:是|[:：])?{_G}(?!{_WORDS})(?!{_PLACE})({_WHOLE}){_END}"),
+]
+# What somebody says of himself: of no use where agents write, who give their names to everybody.
+_SAID_OF_ONESELF = [
+    re.compile(rf"(?:我|俺|咱)的?(?:名字|大名|本名|全名)?(?:是叫|叫做?|名叫){_G}({_DOTTED}|{_FULL})"),
+    re.compile(rf"(?:(?:我|俺|这[里边]|咱)(?:就?是|系)|本人){_G}(?!{_WORDS})(?!{_PLACE})({_USUAL}){_END}"),
     re.compile(rf"(?<=姓[一-龥])[，, \u200b]*(?:名字?|叫|全名)[是叫]?({_FULL}|[一-龥]{{1,2}}{_END})"),
     re.compile(r"姓(?=([一-龥])[，, \u200b]{1,2}\1)[一-龥][，, \u200b]{1,2}([一-龥]{2,3})"),
     re.compile(rf"(?:本人|签名|署名|落款|转交|交给|——|--)[:：]?{_G}(?!{_WORDS})({_USUAL}){_END}"),
@@ -82,16 +86,26 @@ NEAR = 30  # characters before a telephone number in which a name is looked for
 MOST = 30  # characters of an answer that is a name
 
 
-def mark_names(marks: Marks, phones: Iterable[tuple[int, int]], asked: str) -> None:
-    """Hide the names that are said; `phones` are stretches before which one may stand, `asked` the question before."""
-    for pattern in _SAID:
-        for found in pattern.finditer(marks.plain):
-            mark_name(marks, *found.span(found.lastindex or 1))
+def mark_names(
+    marks: Marks, phones: Iterable[tuple[int, int]], asked: str, staff: Collection[str] | None = None
+) -> None:  # fmt: skip
+    """Hide the names that are said; `phones` are stretches before which one may stand, `asked` the question before.
+
+    `staff`: one of ours writes; who he says he is stays, and so do these names of colleagues.
+    """
+    spans = [
+        found.span(found.lastindex or 1)
+        for pattern in (_SAID if staff is not None else (*_SAID, *_SAID_OF_ONESELF))
+        for found in pattern.finditer(marks.plain)
+    ]
     for start, _ in phones:
-        before = _BEFORE_PHONE.search(marks.plain[max(start - NEAR, 0) : start])
+        away = max(start - NEAR, 0)
+        before = _BEFORE_PHONE.search(marks.plain[away:start])
         if before:
-            away = max(start - NEAR, 0)
-            mark_name(marks, before.start(1) + away, before.end(1) + away)
+            spans.append((before.start(1) + away, before.end(1) + away))
+    for start, end in spans:
+        if not any(marks.plain.startswith(name, start) for name in staff or () if name):
+            mark_name(marks, start, end)
     if _ASKS.search(asked):
         _mark_answer(marks)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from core.masking import mask_address
@@ -41,15 +41,18 @@ class Redactor:
         self._addresses = [solid(address) for address in known.addresses]
         self._rooms = [_room(number) for number in _room_numbers(known)]
 
-    def text(self, text: str, *, asked: str = "") -> str:
-        """Return a text without personal data; `asked` is the question that it answers, if there was one."""
+    def text(self, text: str, *, asked: str = "", staff: Collection[str] | None = None) -> str:
+        """Return a text without personal data; `asked` is the question that it answers, if there was one.
+
+        `staff`: the text is not the customer's but ours, and these names are of colleagues: they stay.
+        """
         if not text:
             return text
         marks = Marks(text)
         self._mark_known(marks)
         phones = mark_numbers(marks)
         mark_doors(marks)
-        mark_names(marks, phones, asked)
+        mark_names(marks, phones, asked, staff)
         for found in _EMAIL.finditer(marks.plain):
             marks.hide(found.start() + 1, found.end())
         for found in _WECHAT.finditer(marks.plain):

@@ -154,7 +154,7 @@ def test_promise_whose_time_is_over_is_admitted_and_a_person_offered_with_the_re
     said = Talk(writing, late).say("action_urge_work_order", "怎么还没回电")
     assert said.lead == (
         "坐席王岚今天上午9点帮您处理过：答应您的是给您回电（原定今天上午8点半前，已经过了）。"
-        "答应的时间到了还没办，对不起。可以马上转人工问清楚。"
+        "我这边没有查到办好的记录，让您白等了，对不起。可以马上转人工问清楚。"
     )
     assert list(said.buttons) == [("转人工", '/inform{"choice": "person_rule"}')]
 

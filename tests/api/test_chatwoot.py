@@ -15,6 +15,7 @@ from fake_chatwoot import ACCOUNT, INBOX, SECRET, chosen, signed
 from supervision_kit import MONDAY, office
 
 from api.desks.chatwoot_hooks import BadSignature, check
+from core.conversation import find_conversation
 
 Urls = tuple[str, str]
 
@@ -186,6 +187,20 @@ async def test_without_webhooks_everything_comes_half_a_minute_later(desk: Chatw
     await desk.work()
     assert await texts(customer, "agent") == ["您好", "查到了", "再见"]
     assert (await customer.history())["mode"] == "bot"
+
+
+async def test_an_old_word_delivered_again_does_not_begin_a_talk_anew_that_the_customer_ended(quick: Chatwoot) -> None:
+    customer = await served(quick)
+    await hook(quick, message(quick, quick.remote(customer)))
+    end = next(
+        one["id"] for line in (await customer.history())["messages"] for one in line["buttons"]
+        if one["title"] == quick.office.bridge.parts.book.words.end_human
+    )  # fmt: skip
+    await customer.press(end)
+    answer = await hook(quick, message(quick, quick.remote(customer)))  # under another delivery id
+    assert answer.json() == {"result": "ignored"}
+    with quick.office.bridge.parts.bridge.reading() as session:
+        assert find_conversation(session, customer.conversation_id).mode == "wrap_up"
 
 
 async def test_an_end_that_only_the_update_tells_is_an_end(quick: Chatwoot) -> None:

@@ -101,6 +101,15 @@ async def test_without_the_bot_the_knowledge_is_still_there(desk: Office, rasa: 
     assert all(one["item"] for one in found["drafts"])
 
 
+@pytest.mark.parametrize("said", ["你们快点", "你们快点啊都等了一个小时了", "你们到底管不管", "有人没", "你妈的快来人"])
+async def test_who_only_presses_for_speed_is_offered_no_piece_of_knowledge(desk: Office, said: str) -> None:
+    seat = await desk.seat()
+    customer, _ = await desk.case()
+    await customer.say(said)
+    found = await seat.get(f"/conversations/{customer.conversation_id}/drafts")
+    assert [one["item"] for one in found["drafts"] if one["source"] == "knowledge"] == []
+
+
 async def test_a_slow_bot_is_not_waited_for(desk: Office, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.desk.drafts.PATIENCE", 0.2)
     seat = await desk.seat()

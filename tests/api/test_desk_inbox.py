@@ -99,6 +99,43 @@ async def test_the_end_of_the_log_is_shown_without_personal_data(desk: Office) -
     assert last["text"].startswith("回拨 138")
 
 
+async def test_a_case_that_nobody_has_yet_shows_the_customers_last_words(desk: Office) -> None:
+    seat = await desk.seat()
+    waiting, _ = await desk.case(said="我家厨房跳闸了")
+    writer, _ = await desk.case(said="想问问移表")
+    now = desk.clock()
+    desk.write(lambda s: life.leave_message(s, writer.conversation_id, book=BOOK, now=now))
+    for customer in (waiting, writer):
+        desk.write(lambda s, one=customer: record_reply(
+            s, find_conversation(s, one.conversation_id, lock=True), Draft("bot", "您可以先看看用电小知识"), now=now,
+        ))  # fmt: skip
+    found = await seat.get("/inbox")
+    shown = [(row["last_message"]["author"], row["last_message"]["text"]) for row in found["queue"] + found["messages"]]
+    assert shown == [("customer", "我家厨房跳闸了"), ("customer", "想问问移表")]
+
+
+async def test_a_long_queue_cuts_off_nothing_of_ones_own(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.desk.inbox.MOST_QUEUED", 3)
+    seat = await desk.seat()
+    cases = [(await desk.case())[1] for _ in range(5)]
+    desk.claim(cases[3], seat)
+    offered(desk, cases[4], seat)
+    found = await seat.get("/inbox")
+    assert (ids(found["mine"]), ids(found["offers"]), ids(found["queue"])) == ([cases[3]], [cases[4]], [cases[0]])
+
+
+async def test_who_introduces_himself_is_not_masked_and_a_customer_who_does_is(desk: Office) -> None:
+    seat = await desk.seat(name="何敏")
+    customer, case = await desk.case(said="我叫蒋满仓，家里没电")
+    desk.claim(case, seat)
+    path = f"/conversations/{customer.conversation_id}"
+    said = await seat.post(f"{path}/messages", client_id="a1", text="您好，我是何敏")
+    assert said["message"]["text"] == "您好，我是何敏"
+    texts = [one["text"] for one in (await seat.get(path))["messages"]]
+    assert "您好，我是何敏" in texts
+    assert "我叫蒋*仓，家里没电" in texts
+
+
 async def test_unread_counts_what_the_customer_wrote_since_and_what_was_not_seen(desk: Office) -> None:
     seat = await desk.seat()
     customer, case = await desk.case()

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from core import audit
 from core.agent import PasswordHash, hash_password
+from core.desk_feed import events_after
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,15 @@ async def test_after_logout_the_cookie_is_worth_nothing(desk: Desk) -> None:
     browser.http.cookies.set("dianfu_desk", value)
     assert said(await browser.call("GET", "/me")) == (401, "not_signed_in")
     assert desk.audited(login) == ["agent_added", "login", "logout"]
+
+
+async def test_the_desk_hears_of_a_logout(desk: Desk) -> None:
+    browser = await desk.signed()
+    agent = (await browser.call("GET", "/me")).json()["agent"]["id"]
+    await browser.call("POST", "/logout")
+    with desk.bridge.parts.bridge.reading() as session:
+        told = [(one.kind, one.data) for one in events_after(session, 0) if one.data.get("agent") == agent]
+    assert told[-1:] == [("agents", {"agent": agent, "status": "offline"})]
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {"role": "supervisor"}])

@@ -75,6 +75,16 @@ async def test_who_does_not_have_the_conversation_cannot_write_in_it(desk: Offic
     assert (await say(seat, path, text="我在")).status_code == 200
 
 
+async def test_who_lost_a_conversation_is_told_who_has_it(desk: Office) -> None:
+    seat, _, path = await talking(desk)
+    chief, stranger = await desk.seat("supervisor"), await desk.seat()
+    await chief.post(f"{path}/take_over")
+    refusal = await say(seat, path, text="我这边查到了")
+    assert refused(refusal) == (403, "not_holder")
+    assert refusal.json()["holder"]["id"] == chief.id
+    assert refused(await say(stranger, path, text="我来答")) == (403, "forbidden")
+
+
 async def test_before_the_claim_and_after_the_end_nothing_can_be_written(desk: Office) -> None:
     seat = await desk.seat()
     customer, case = await desk.case()

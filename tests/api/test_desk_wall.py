@@ -180,6 +180,17 @@ async def test_a_case_is_given_to_another_agent_with_a_note(desk: Office) -> Non
     assert again.status_code in (409, 422)
 
 
+async def test_nobody_is_given_a_case_whose_console_is_not_open(desk: Office) -> None:
+    boss, agent, gone = await desk.seat("supervisor"), await desk.seat(), await desk.seat()
+    customer, case = await desk.case()
+    desk.claim(case, agent)
+    desk.clock.on(seconds=91)
+    await agent.get("/inbox")
+    path = f"/conversations/{customer.conversation_id}/reassign"
+    assert refused(await boss.call("POST", path, agent_id=gone.id, note="请接")) == (409, "no_such_agent")
+    assert (await agent.get(f"/conversations/{customer.conversation_id}"))["case"]["holder"]["id"] == agent.id
+
+
 async def _some_days(desk: Office, agent: Seat) -> list[int]:
     """Fill a Monday: quick, slow, late, left, and one that still runs."""
     cases = [(await desk.closed(agent, reply=reply, minutes=reply + 30))[1] for reply in (1, 2, 3, 8, 20)]

@@ -398,7 +398,8 @@ async def test_a_vanished_agents_customer_is_back_in_the_queue_within_two_minute
         await dispatch_once(bridge.parts)
     assert _room(bridge).mode(case) == "queued"
     history = await customer.history()
-    assert (history["mode"], bridge.parts.book.words.vanished in _texts(history)) == ("queued", True)
+    told = bridge.parts.book.words.vanished_nobody
+    assert (history["mode"], any(text.startswith(told) for text in _texts(history))) == ("queued", True)
 
 
 async def test_an_agent_who_is_away_keeps_what_he_has_and_gets_nothing_new(bridge: Bridge) -> None:
@@ -525,7 +526,7 @@ async def test_a_broken_desk_does_not_keep_a_customer_waiting(sqlite_urls: Any) 
         bridge.parts.dialogue._news._desk = Broken()  # type: ignore[assignment]
         customer = await bridge.customer()
         assert (await customer.say("转人工"))["mode"] == "queued"
-        assert _texts(await customer.say("在吗"))[0].startswith("已记下")
+        assert "已记下" in _texts(await customer.say("在吗"))[0]
         assert (await customer.say("算了不等了"))["mode"] == "bot"
         await asyncio.sleep(0.05)
 

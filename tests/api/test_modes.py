@@ -11,6 +11,7 @@ from api.deliveries import deliver_due
 from api.rasa import BotTurn
 from core import conversation as log_of
 from core.conversation import Conversation, Draft
+from core.handoff import life
 from core.outbox import OutboxItem
 from core.work_order import WorkOrder
 
@@ -153,9 +154,19 @@ async def test_in_the_queue_messages_are_kept_noted_and_not_put_to_rasa(bridge: 
     customer = await bridge.customer()
     await customer.say("转人工")
     answer = await customer.say("我的电表转得太快")
-    assert [one["text"] for one in answer["messages"]] == [bridge.parts.wording.queued_note]
+    assert [one["author"] for one in answer["messages"]] == ["system"]
     assert bridge.rows(customer.conversation_id)[2].text == "我的电表转得太快"
     assert bridge.rasa.asked == []
+
+
+async def test_who_writes_while_nobody_is_there_is_told_so_and_until_when_somebody_answers(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    await customer.say("转人工")
+    first, second = [(await customer.say(text))["messages"] for text in ("有人没", "喂")]
+    words = bridge.parts.book.words.queue
+    assert first[0]["text"].startswith(words.noted)
+    assert "前有人回复" in first[0]["text"]
+    assert second[0]["text"] == bridge.parts.wording.queued_note  # the same again and again would help nobody
 
 
 async def test_the_queue_can_be_left_and_the_bot_answers_again(bridge: Bridge) -> None:
@@ -186,7 +197,8 @@ async def test_who_only_presses_for_speed_stays_in_the_queue(bridge: Bridge, tex
     customer = await bridge.customer()
     await customer.say("转人工")
     answer = await customer.say(text)
-    assert (answer["mode"], answer["messages"][0]["text"]) == ("queued", bridge.parts.wording.queued_note)
+    assert answer["mode"] == "queued"
+    assert answer["messages"][0]["text"] != bridge.parts.wording.left_queue
 
 
 async def test_words_do_not_leave_the_queue_while_a_danger_waits(bridge: Bridge) -> None:
@@ -225,6 +237,37 @@ async def test_an_answer_is_dropped_when_a_person_took_over_meanwhile(bridge: Br
     bridge.rasa.gate.set()
     assert (await asking)["messages"] == []
     assert [row.turn for row in bridge.rows(customer.conversation_id)] == ["done"]
+
+
+async def test_an_answer_is_dropped_though_the_person_has_given_the_conversation_back_already(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    bridge.rasa.gate = asyncio.Event()
+    asking = asyncio.create_task(customer.say("我上个月电费多少"))
+    while not bridge.rasa.asked:
+        await asyncio.sleep(0.01)
+    book, who = bridge.parts.book, customer.conversation_id
+    with bridge.parts.bridge.transaction() as session:
+        now = bridge.clock()
+        case = life.request(session, who, reason="asked", book=book, now=now)
+        life.claim(session, case.id, 0, book=book, now=now, name="李霞")
+        life.wrap_up(session, who, life.WrapUp(outcome="solved"), agent_id=0, book=book, now=now)
+    bridge.rasa.gate.set()
+    answer = await asking
+    assert (answer["messages"], answer["mode"]) == ([], "bot")
+
+
+async def test_the_button_that_ends_a_talk_does_not_wake_an_agent_who_is_writing_it_up(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    book, who = bridge.parts.book, customer.conversation_id
+    with bridge.parts.bridge.transaction() as session:
+        now = bridge.clock()
+        case = life.request(session, who, reason="asked", book=book, now=now)
+        life.claim(session, case.id, 0, book=book, now=now, name="李霞")
+        life.finish(session, who, agent_id=0, book=book, now=now)
+    end = next(one for row in (await customer.history())["messages"] for one in row["buttons"])
+    answer = await customer.press(end["id"])
+    assert [one["text"] for one in answer["messages"]] == [book.words.ended_by_customer]
+    assert _conversation(bridge, customer).mode == "wrap_up"
 
 
 async def test_a_closed_conversation_takes_no_more_but_still_shows_itself(bridge: Bridge) -> None:

@@ -169,10 +169,11 @@ def test_an_offer_lapses_when_its_time_is_over_and_not_before(room: DeskRoom) ->
 
 
 def test_a_vanished_agents_case_is_at_the_head_again_and_the_customer_is_told(room: DeskRoom) -> None:
-    agent = room.agent()
+    agent, colleague = room.agent(), room.agent()
     earlier = room.request()
     room.passes(minutes=5)
     case = room.taken(agent)
+    room.alive(colleague)
     assert room.call(life.vanish, case.id)
     assert not room.call(life.vanish, case.id)
     assert room.case(case).rank_at < room.case(earlier).rank_at
@@ -452,3 +453,21 @@ def test_the_unique_key_of_an_agents_message_names_him(room: DeskRoom) -> None:
             now=room.now,
         ))  # fmt: skip
     assert room.read(lambda session: find_conversation(session, case.conversation_id)).mode == "human"
+
+
+def test_who_looked_before_he_waited_for_the_lock_sees_what_happened_meanwhile(room: DeskRoom) -> None:
+    if room.database.engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time: nobody can look before another has finished")
+    agent, boss = room.agent(), room.agent()
+    case = room.taken(agent)
+    with room.database.transaction() as session:
+        looked = (find_conversation(session, case.conversation_id), life.open_case(session, case.conversation_id))
+        room.writes(case, "人呢")
+        room.call(life.take_over, case.conversation_id, agent_id=boss)
+        with pytest.raises(life.NotHolder):
+            life.agent_said(
+                session, case.conversation_id, agent_id=agent, client_id="late", draft=Draft("agent", "您好"),
+                book=BOOK, now=room.now,
+            )  # fmt: skip
+        assert looked[1] is not None
+        assert (looked[0].next_seq, looked[1].agent_id) == (len(room.log(case)) + 1, boss)

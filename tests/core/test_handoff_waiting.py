@@ -123,7 +123,7 @@ def test_a_message_that_nobody_answered_in_time_gets_a_new_time_and_the_supervis
     room.call(life.leave_message, case.conversation_id)
     room.passes(hours=2)
     assert room.step(case) == "message_late"
-    assert "今天14:00前" in _last(room, case).text
+    assert room.log(case) == []  # the ledger of promises tells the customer, and nobody else
     assert (room.case(case).due_at, room.step(case)) == (room.now.replace(hour=14), None)
     promised = [event.data for event in room.events(case) if event.kind == "promised"]
     assert [bool(one.get("moved")) for one in promised][-2:] == [False, True]
@@ -276,3 +276,40 @@ def test_a_case_that_was_answered_is_not_warned_of(room: DeskRoom) -> None:
     assert _note(room, case) == []
     room.passes(minutes=64)
     assert _note(room, case) == [("warned", "closure")]
+
+
+def test_what_was_written_in_the_queue_does_not_make_a_new_agent_late(room: DeskRoom) -> None:
+    agent = room.agent()
+    case = room.request()
+    room.writes(case, "有人吗")
+    room.passes(minutes=4)
+    room.alive(agent)
+    room.claim(case, agent)
+    room.passes(seconds=100)
+    assert room.step(case) == "agent_silent"
+    assert _warnings(room) == [(agent, "agent_silent")]
+
+
+def test_holding_the_clock_does_not_forget_who_waits_for_an_answer(room: DeskRoom) -> None:
+    agent = room.agent()
+    case = room.taken(agent)
+    room.replies(case, agent)
+    room.writes(case, "那我今天能来电吗")
+    for step, more in ((life.pause, {"reason": "waiting_field"}), (life.resume, {})):
+        room.passes(seconds=20)
+        room.call(step, case.conversation_id, agent_id=agent, **more)
+    room.passes(seconds=60)
+    assert room.step(case) == "agent_silent"
+
+
+def test_when_the_only_agent_vanishes_nobody_is_promised_another_one(room: DeskRoom) -> None:
+    agent = room.agent()
+    case = room.taken(agent)
+    room.passes(seconds=91)
+    assert room.call(life.vanish, case.id)
+    told = _last(room, case)
+    assert told.text.startswith(BOOK.words.vanished_nobody)
+    assert "没有坐席在线" in told.text
+    assert [one["title"] for one in told.buttons] == [BOOK.words.queue.leave_message, BOOK.words.queue.leave]
+    room.passes(minutes=3)
+    assert room.step(case) == "left_message"

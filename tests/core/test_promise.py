@@ -15,7 +15,7 @@ from core import promise
 from core.db import Database
 from core.migrations import upgrade
 from core.notice import Notice
-from core.promise import ARRIVAL, RESTORE, Commitments, Promise, Subject, UnknownPromiseKind
+from core.promise import ANSWER, ARRIVAL, CONTACT, RESTORE, Commitments, Promise, Subject, UnknownPromiseKind
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -110,6 +110,46 @@ def test_a_move_of_nothing_sets_the_time(ledger: Database) -> None:
     assert _move(ledger, NOW + HOUR) == 0
     with ledger.reading() as session:
         assert [one.due_at for one in promise.standing(session, OUTAGE)] == [NOW + HOUR]
+
+
+def test_times_given_beside_each_other_all_stand(ledger: Database) -> None:
+    case = Subject("case", 3)
+    with ledger.transaction() as session:
+        for hours in (1, 2):
+            promise.give(session, case, CONTACT, NOW + hours * HOUR, conversation_id="a", now=NOW)
+        assert [one.due_at for one in promise.told(session, case, CONTACT, "a")] == [NOW + HOUR, NOW + 2 * HOUR]
+        assert promise.told(session, case, ANSWER, "a") == promise.told(session, case, CONTACT, "b") == []
+        assert [one.moved_to for one in promise.told(session, case, CONTACT, "a")] == [None, None]
+    with pytest.raises(UnknownPromiseKind), ledger.transaction() as session:
+        promise.give(session, case, "soon", NOW, conversation_id="a", now=NOW)
+
+
+def _late(ledger: Database, now: datetime) -> list[tuple[Subject, str, datetime, str, int]]:
+    with ledger.reading() as session:
+        return [(one.subject, one.kind, one.due_at, one.conversation_id, len(one.ids))
+                for one in promise.late(session, now)]  # fmt: skip
+
+
+def test_late_is_what_somebody_was_told_and_is_neither_kept_nor_moved(ledger: Database) -> None:
+    _tell(ledger, NOW + HOUR, "a", "b", None)
+    case, order, hidden = Subject("case", 3), Subject("order", 4), Subject("order", 5)
+    with ledger.transaction() as session:
+        promise.tell(session, case, ANSWER, NOW + HOUR / 2, conversation_id="c", now=NOW)
+        promise.tell(session, order, ARRIVAL, NOW + HOUR, conversation_id="d", now=NOW)
+        promise.tell(session, order, RESTORE, NOW + 3 * HOUR, conversation_id="d", now=NOW)
+        promise.record(session, hidden, ARRIVAL, NOW + HOUR, now=NOW)
+    assert _late(ledger, NOW + HOUR / 2) == []
+    assert _late(ledger, NOW + 2 * HOUR) == [
+        (case, ANSWER, NOW + HOUR / 2, "c", 1), (OUTAGE, RESTORE, NOW + HOUR, "a", 2),
+        (order, ARRIVAL, NOW + HOUR, "d", 1),
+    ]  # fmt: skip
+    _move(ledger, NOW + 3 * HOUR)
+    with ledger.transaction() as session:
+        promise.keep(session, order, ARRIVAL, now=NOW + 2 * HOUR)
+    assert [found[0] for found in _late(ledger, NOW + 2 * HOUR)] == [case]
+    with ledger.transaction() as session:
+        promise.keep(session, case, now=NOW + 2 * HOUR)
+    assert _late(ledger, NOW + 2 * HOUR) == []
 
 
 def test_what_is_kept_stands_no_more_and_is_not_moved(ledger: Database) -> None:

@@ -293,6 +293,23 @@ def test_the_answer_to_a_question_after_a_name_is_a_name(asked: str, said: str, 
     assert STRANGE.text(said, asked=asked) == read
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("您好，我是何敏，工号2031。", "您好，我是何敏，工号2031。"),
+        ("我叫何敏，户主叫蒋满仓吗", "我叫何敏，户主叫蒋*仓吗"),
+        ("联系人：何敏", "联系人：何敏"),
+        ("蒋满仓 13871022842 已经联系过了", "蒋*仓 138****2842 已经联系过了"),
+    ],
+)
+def test_what_our_people_say_of_themselves_stays_and_what_they_say_of_others_does_not(said: str, read: str) -> None:
+    assert STRANGE.text(said, staff=("何敏",)) == read
+
+
+def test_a_customer_who_says_his_name_is_masked_though_somebody_of_ours_bears_it() -> None:
+    assert STRANGE.text("我是何敏") == "我是何*"
+
+
 def test_what_is_known_does_not_show_in_a_trace() -> None:
     assert not any(value in repr(KNOWN) for value in VALUES)
     assert KNOWN + Known(names=("钟晓晨", "何玉兰")) == Known(
