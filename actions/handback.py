@@ -32,6 +32,7 @@ OFFER = "_offer"  # of these a form that is only on offer registers nothing
 # Questions about what is under way, and what never is one.
 PROGRESS = frozenset({"query_work_order", "urge_work_order", "repeat"})
 NEVER = frozenset({"inform", "affirm", "deny", "cancel", "request_human", "report_danger"})
+SAID = "query_work_order"  # what the bot makes of the question for what was promised (bot/handback.py)
 CONFUSED = frozenset({"ask_reconnection"})  # 回电 is a call, too
 # Answers without anything in them: beside the note they would only confuse.
 EMPTY = frozenset(
@@ -105,7 +106,7 @@ def respectful(action: BusinessAction, session: Session, question: Question, not
     would = _registering_again(action, session, question, note)
     if would is not None:
         return _asked_first(action, question, note, words, would)
-    if question.intent in CONFUSED and _asks(services, question.text):
+    if (question.intent in CONFUSED and _asks(services, question.text)) or _asks_said(services, question):
         return _alone(services, note, words, question.now)
     reply = action.reply_to(session, question)
     answers = question.intent in NEVER and reply.response not in EMPTY  # something of ours, whatever its words
@@ -135,6 +136,12 @@ def _asks(services: Services, text: str) -> bool:
     if re.search(services.phrases.raw("smalltalk.crisis_words"), typed):
         return False  # nothing comes before the answer to that
     return bool(re.search(services.phrases.raw("handback.asking_words"), typed))
+
+
+def _asks_said(services: Services, question: Question) -> bool:
+    """Tell whether a question for progress is one for what the person said, beside which no order is told."""
+    worded = re.search(services.phrases.raw("handback.said_words"), question.text) is not None
+    return question.intent == SAID and worded and not question.values("work_order_no")
 
 
 def _led(services: Services, question: Question, note: Note, words: NoteWords, reply: Reply) -> Reply:
@@ -233,4 +240,5 @@ def _texts(raw: object) -> tuple[str, ...]:
 
 
 def _clean(raw: object) -> str:
-    return raw.strip() if isinstance(raw, str) else ""
+    """Return what was typed; a mere sign (。 or -) says nothing."""
+    return raw.strip() if isinstance(raw, str) and any(map(str.isalnum, raw)) else ""

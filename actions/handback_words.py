@@ -55,7 +55,7 @@ class NoteWords:
     def _full(self) -> str:
         note = self._note
         told = (("done", note.done), ("open", note.open), ("promised", self._promises(note.promised)))
-        parts = [self._say(kind, items=self._list(items)) for kind, items in told if items]
+        parts = [self._say(kind, items=listed) for kind, items in told if (listed := self._list(items))]
         return self._say("full", who=self._who(), at=self.time(note.at), parts=self._say("parts").join(parts))
 
     def _brief(self) -> str:
@@ -86,11 +86,12 @@ class NoteWords:
         return self._say("time.date", month=local.month, day=local.day)
 
     def _list(self, items: Iterable[str]) -> str:
-        return self._say("list").join(self._part(item) for item in items)
+        return self._say("list").join(filter(None, map(self._part, items)))
 
     def _part(self, text: str) -> str:
-        """Return an agent's sentence as part of ours."""
-        return text.rstrip(self._phrases.raw("handback.ends"))
+        """Return what an agent typed as an item of our list, be it several lines."""
+        ends = self._phrases.raw("handback.ends")
+        return self._say("list").join(filter(None, (line.strip().strip(ends) for line in text.splitlines())))
 
     def _say(self, key: str, **values: object) -> str:
         return self._phrases.say(f"handback.{key}", **values)

@@ -25,7 +25,7 @@ from core import survey
 from core.conversation import Conversation
 from core.handoff import life, routing, waiting, watch
 from core.handoff.case import hold_case
-from core.handoff.orders import categories_of, trouble_open
+from core.handoff.orders import categories_of, danger_open, trouble_open
 from core.handoff.queue import waiting as line_of
 from core.handoff.tables import Handoff
 
@@ -174,14 +174,15 @@ async def _choice(parts: Parts, handoff_id: int, offer: Callable[[Session], bool
 async def _flags(parts: Parts) -> int:
     """Look up who new cases' customers are, as soon as that can be had: nobody waits for it."""
 
-    def new(session: Session) -> list[tuple[int, str | None]]:
+    def new(session: Session) -> list[tuple[int, str, str | None]]:
         cases = [case for case in line_of(session) if "flags" not in case.summary]
-        return [(case.id, session.get_one(Conversation, case.conversation_id).customer_no) for case in cases]
+        whose = [session.get_one(Conversation, case.conversation_id) for case in cases]
+        return [(case.id, one.id, one.customer_no) for case, one in zip(cases, whose, strict=True)]
 
     done = 0
-    for handoff_id, customer_no in await parts.store.read(new):
+    for handoff_id, conversation_id, customer_no in await parts.store.read(new):
         try:
-            flags = await asyncio.to_thread(flags_of, parts, customer_no)
+            flags = await asyncio.to_thread(flags_of, parts, conversation_id, customer_no)
         except SQLAlchemyError as error:
             log.warning("flags_unknown", handoff=handoff_id, error=type(error).__name__)
             return done
@@ -189,16 +190,16 @@ async def _flags(parts: Parts) -> int:
     return done
 
 
-def flags_of(parts: Parts, customer_no: str | None) -> list[str]:
-    """Return what is known of a customer that lifts his cases (life support, special service).
+def flags_of(parts: Parts, conversation_id: str, customer_no: str | None) -> list[str]:
+    """Return what is known of a customer that lifts his cases (an open danger, life support, special service).
 
     Raises:
         SQLAlchemyError: if the work-order system is away.
     """
-    if customer_no is None:
-        return []
     with parts.workorder.reading() as session:
-        return parts.book.rules.flags_of(categories_of(session, customer_no))
+        danger = ["danger"] if danger_open(session, conversation_id, customer_no) else []
+        known = categories_of(session, customer_no) if customer_no is not None else []
+        return danger + parts.book.rules.flags_of(known)
 
 
 def _flag(parts: Parts, handoff_id: int, flags: list[str], session: Session) -> bool:

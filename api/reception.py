@@ -54,7 +54,7 @@ class Reception:
             "account_no": conversation.accounts[0] if len(conversation.accounts) == 1 else None,
             "conversation_id": conversation.id, "customer_no": conversation.customer_no,
         })  # fmt: skip
-        self._room.alarm(session, conversation, now=now)
+        self._room.alarm(session, conversation, message.text, now=now)
         conversation.priority = log_of.PRIORITY_DANGER
         self._metrics.danger.labels(danger.kind).inc()
         human = conversation.mode in WITH_PERSON

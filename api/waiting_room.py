@@ -15,7 +15,7 @@ from core.conversation import Button, Conversation, Draft, Message
 from core.handoff import life, speech
 from core.handoff.book import Book
 from core.handoff.queue import view_of
-from core.handoff.summary import intents_of, summary_of, talk_of
+from core.handoff.summary import danger_first, intents_of, summary_of, talk_of
 from core.handoff.tables import Handoff
 from core.handoff.words import END_HUMAN, HANDOFF, KEEP_WAITING, LEAVE_MESSAGE, LEAVE_QUEUE
 from core.text import folded
@@ -48,12 +48,16 @@ class WaitingRoom:
         assert view is not None  # it has just been queued, under the lock
         return [speech.queued(view, reason=reason, summary=summary, book=self._book, now=now, apart=apart)]
 
-    def alarm(self, session: Session, conversation: Conversation, *, now: datetime) -> None:
+    def alarm(self, session: Session, conversation: Conversation, said: str, *, now: datetime) -> None:
         """Put a danger at the head of the queue, or warn who has the conversation."""
-        if conversation.mode not in ("bot", "closed") and life.open_case(session, conversation.id) is None:
+        known = life.open_case(session, conversation.id)
+        if conversation.mode not in ("bot", "closed") and known is None:
             return
+        before = known.id if known is not None and known.reason == "danger" else None
         summary = summary_of(talk_of(session, conversation.id, now=now), book=self._book)
-        life.request(session, conversation.id, reason="danger", book=self._book, now=now, summary=summary)
+        case = life.request(session, conversation.id, reason="danger", book=self._book, now=now, summary=summary)
+        if case.id != before:  # the first danger stands at the beginning, whatever follows
+            case.summary = danger_first({**summary, **case.summary}, said, book=self._book)
 
     def waiting(self, session: Session, conversation: Conversation, message: Message, *, now: datetime) -> list[Draft]:
         """Answer somebody in the queue: he may leave it, leave a message, ask how it stands; all else is noted."""

@@ -120,7 +120,7 @@ async def _say(
         return None
     if typed and agent.is_ready():
         parsed = wishes.meant(certain.sober(await agent.processor.parse_message(message)))
-        parsed = handback.asked_after(parsed, message.metadata)
+        parsed = handback.asked_after(parsed, message.metadata, form)
         parts = wishes.split(knowing.preferred(forms.claimed(parsed, form)))
         await handle(wishes.told(message, parts[0]))
         understood = {"intent": parsed["intent"]["name"], "confidence": parsed["intent"]["confidence"]}

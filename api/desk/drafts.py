@@ -102,8 +102,12 @@ async def drafts(
 
 
 def _known(parts: Parts, text: str) -> list[DraftView]:
-    """Return pieces of knowledge that may answer; whoever is beside himself or calls for a person asks for none."""
-    if parts.book.rules.is_angry(text) or parts.wording.asks_for_person(text) or len(folded(text)) < SHORTEST:
+    """Return pieces of knowledge that may answer; whoever is beside himself or calls for a person asks for none.
+
+    Nor does a word or two, or what is mostly a number (a telephone, an account).
+    """
+    letters, digits = (sum(map(kind, folded(text))) for kind in (str.isalpha, str.isdigit))
+    if letters < max(SHORTEST, digits) or parts.book.rules.is_angry(text) or parts.wording.asks_for_person(text):
         return []
     found = knowledge_of(parts.settings.data_dir).find(text, limit=MOST_KNOWN, least=LEAST)
     return [DraftView(source="knowledge", text=one.item.answer, item=one.item.id, score=one.score) for one in found]

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from api.deps import parts_of
 from api.desk.options import options_of
 from core.agent import AgentNotFound
-from core.handoff.life import BadNote, BadTransfer, BadWrapUp, NoCapacity, NotOffered
+from core.handoff.life import BadNote, BadTransfer, BadWrapUp, CustomerWaits, InDanger, NoCapacity, NotOffered
 from core.handoff.tables import AlreadyTaken, CaseNotFound, NotHolder
 from core.mode import WrongMode
 from core.service_clock import UnknownPauseReason
@@ -28,6 +28,8 @@ KNOWN: dict[type[Exception], tuple[HTTPStatus, str]] = {
     CaseNotFound: (HTTPStatus.CONFLICT, "no_case"),
     NoCapacity: (HTTPStatus.CONFLICT, "no_capacity"),
     NotOffered: (HTTPStatus.CONFLICT, "wrong_mode"),
+    CustomerWaits: (HTTPStatus.CONFLICT, "customer_waits"),
+    InDanger: (HTTPStatus.CONFLICT, "in_danger"),
     BadNote: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_note"),
     UnknownPauseReason: (HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_choice"),
     BadTransfer: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_transfer"),

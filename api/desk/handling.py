@@ -24,6 +24,7 @@ from api.desk.views import CaseView, NoteView, Viewer
 from api.desk.watch import watch_of
 from core import agent as people
 from core.agent import Agent
+from core.audit import Auditor
 from core.conversation import find_conversation
 from core.desk_feed import announce
 from core.desk_note import MAX_NOTE, DeskNote
@@ -107,7 +108,9 @@ async def ask_help(conversation_id: str, body: NoteRequest, parts: PartsDep, sig
     """Ask the supervisors for help."""
 
     def work(session: Session, _sight: Sight) -> DeskNote:
-        return life.ask_help(session, conversation_id, agent_id=signed.agent_id, text=body.text, now=parts.clock())
+        note = life.ask_help(session, conversation_id, agent_id=signed.agent_id, text=body.text, now=parts.clock())
+        _audit(session, parts, signed, "help_asked", conversation_id)
+        return note
 
     return await _note_view(parts, signed, conversation_id, work)
 
@@ -119,6 +122,7 @@ async def pause(conversation_id: str, body: PauseRequest, parts: PartsDep, signe
     def work(session: Session, _sight: Sight) -> None:
         life.pause(session, conversation_id, agent_id=signed.agent_id, reason=body.reason, book=book_of(parts),
                    now=parts.clock())  # fmt: skip
+        _audit(session, parts, signed, "paused", conversation_id, reason=body.reason)
 
     return await _case_after(parts, signed, conversation_id, work)
 
@@ -129,6 +133,7 @@ async def resume(conversation_id: str, parts: PartsDep, signed: AgentDep) -> Cas
 
     def work(session: Session, _sight: Sight) -> None:
         life.resume(session, conversation_id, agent_id=signed.agent_id, book=book_of(parts), now=parts.clock())
+        _audit(session, parts, signed, "resumed", conversation_id)
 
     return await _case_after(parts, signed, conversation_id, work)
 
@@ -148,6 +153,7 @@ async def transfer(conversation_id: str, body: TransferRequest, parts: PartsDep,
             session, conversation_id, agent_id=signed.agent_id, note=body.note, book=book_of(parts),
             now=parts.clock(), to_agent=body.agent_id, to_skill=body.skill,
         )  # fmt: skip
+        _audit(session, parts, signed, "transferred", conversation_id, to=body.agent_id or body.skill)
 
     await _do(parts, signed, conversation_id, work)
     watch_of(parts).forget(signed.agent_id, conversation_id)
@@ -202,6 +208,14 @@ def _written(body: WrapUpRequest, parts: Parts) -> life.WrapUp:
         category=body.category, outcome=body.outcome, corrected=body.corrected, note=note, intents=body.intents,
         keep_form=body.keep_form, then=body.then,
     )  # fmt: skip
+
+
+def _audit(
+    session: Session, parts: Parts, signed: Signed, action: str, conversation_id: str, **detail: int | str | None
+) -> None:  # fmt: skip
+    """Write a deed down, as the last of its transaction; `detail` holds ids and keys, never words of people."""
+    auditor = Auditor.of(parts.settings.keyring(), signed.agent_id)
+    auditor.note(session, action, conversation_id, now=parts.clock(), **detail)
 
 
 def _refuse_absent(session: Session, parts: Parts, agent_id: int) -> None:

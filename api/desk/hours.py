@@ -1,4 +1,4 @@
-"""The administrator's page of hours: the week, special days, promises, reasons for a pause."""
+"""The supervisor's page of hours: the week, special days, promises, reasons for a pause."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep
-from api.desk.access import AdministratorDep
+from api.desk.access import SupervisorDep
 from api.desk.cases import agent_names
 from api.desk.supervision import Refusal, SupervisionRoute, auditor, wake
 from core.clock import SHANGHAI
@@ -62,13 +62,13 @@ class HoursBody(BaseModel):
 
 
 @router.get("/hours")
-async def hours(parts: PartsDep, _signed: AdministratorDep) -> HoursView:
+async def hours(parts: PartsDep, _signed: SupervisorDep) -> HoursView:
     """Return the hours that hold."""
     return await parts.store.read(lambda session: _view(session, parts))
 
 
 @router.put("/hours")
-async def change_hours(body: HoursBody, parts: PartsDep, signed: AdministratorDep) -> HoursView:
+async def change_hours(body: HoursBody, parts: PartsDep, signed: SupervisorDep) -> HoursView:
     """Let other hours hold from now on; cases that were requested before keep theirs.
 
     A reason for a pause may be renamed but not dropped: clocks of the past are computed with it.
@@ -83,8 +83,8 @@ async def change_hours(body: HoursBody, parts: PartsDep, signed: AdministratorDe
             raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "reason_in_use", reasons=sorted(dropped))
         if body.hours != before:
             change_setting(session, HOURS, body.hours, agent_id=signed.agent_id, now=now)
-            parted = sorted(name for name in body.hours if body.hours[name] != before.get(name))
-            auditor(parts, signed).note(session, "hours_changed", HOURS, now=now, parts=parted)
+            old, new = different(before, body.hours)
+            auditor(parts, signed).note(session, "hours_changed", HOURS, now=now, before=old, after=new)
         return _view(session, parts)
 
     view = await parts.store.write(work)
@@ -118,6 +118,20 @@ def _skill(calendar: Calendar, skill: str, now: datetime) -> SkillNow:
 def _present(session: Session, parts: Parts) -> dict[str, Any]:
     changed: dict[str, Any] | None = setting(session, HOURS)
     return changed if changed is not None else hours_of_file(parts.settings.data_dir / "desk" / "hours.yaml")
+
+
+def different(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what differs, before and after, by the path to it (`schedules.desk.workday`); what is not there is not."""
+    old, new = _leaves(before), _leaves(after)
+    paths = [path for path in sorted({*old, *new}) if old.get(path) != new.get(path)]
+    return {path: old[path] for path in paths if path in old}, {path: new[path] for path in paths if path in new}
+
+
+def _leaves(tree: dict[str, Any], above: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in tree.items():
+        found |= _leaves(value, f"{above}{name}.") if isinstance(value, dict) else {f"{above}{name}": value}
+    return found
 
 
 def hours_of_file(path: Path) -> dict[str, Any]:

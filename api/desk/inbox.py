@@ -136,6 +136,7 @@ async def _take(handoff_id: int, parts: Parts, signed: Signed) -> CaseView:
             holder = session.get(Agent, error.agent_id) if error.agent_id else None
             return Person(id=holder.id, name=holder.name) if holder else None
 
+    await touch_presence(parts, signed.agent_id)  # or who has not opened the inbox yet is taken for gone at once
     taken = await parts.store.write(work)
     if not isinstance(taken, Handoff):
         holder = taken.model_dump() if taken else None

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep
 from api.desk.access import AgentDep, Signed
+from api.desk.cases import agent_names
 from api.desk.customer import CustomerRoute, acting_in, sources_of, words_of
 from api.desk.redaction import forget, redactor_for
 from api.desk.scope import conversation_in_scope
@@ -21,7 +22,15 @@ from core import work_order
 from core.audit import Auditor
 from core.business import Business, BusinessTable
 from core.conversation import Conversation
-from core.customer_card import BadFields, OrderRequest, file_for_customer, order_detail, order_line
+from core.customer_card import (
+    ON_FILE,
+    BadFields,
+    OrderRequest,
+    file_for_customer,
+    needs_account,
+    order_detail,
+    order_line,
+)
 from core.customer_card.filing import Rules
 from core.promise import Commitments
 from core.redact import Redactor
@@ -36,13 +45,15 @@ State = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,12}$")]
 
 
 class FilingRequest(BaseModel):
-    """An order on the customer's behalf; `account` is the reference of an account on the card."""
+    """An order on the customer's behalf; `account_ref` is the reference of an account on the card."""
 
     model_config = ConfigDict(extra="forbid")
 
     client_id: ClientId
     business: Annotated[str, StringConstraints(max_length=30)]
-    account: Annotated[str, StringConstraints(pattern=r"^[a-p]{12}$")] | None = None
+    account_ref: Annotated[str, StringConstraints(pattern=r"^[a-p]{12}$")] | None = Field(
+        None, validation_alias=AliasChoices("account_ref", "account")
+    )
     values: dict[str, Answer] = Field(default_factory=dict, max_length=40)
 
 
@@ -74,8 +85,13 @@ class UrgeAnswer(BaseModel):
 
 @router.get("/businesses")
 async def businesses(parts: PartsDep, _signed: AgentDep) -> list[dict[str, Any]]:
-    """Return the rows that an agent may file, with the fields of each."""
-    return [_row(one) for one in rules_of(parts).businesses if not one.unavailable]
+    """Return the rows that an agent may file, with the fields of each.
+
+    `account_needed`: an order names one of the customer's accounts; `prefill`: what stands in a field whose value is
+    on file with the account that was chosen.
+    """
+    rules = rules_of(parts)
+    return [_row(one, rules.words[ON_FILE]) for one in rules.businesses if not one.unavailable]
 
 
 @router.post("/conversations/{conversation_id}/orders", status_code=HTTPStatus.CREATED)
@@ -83,7 +99,7 @@ async def file(conversation_id: str, body: FilingRequest, parts: PartsDep, signe
     """File an order for the customer; the same `client_id` again is the same order."""
     conversation, now, rules = await acting_in(parts, signed, conversation_id), parts.clock(), rules_of(parts)
     await _check_photos(parts, conversation, rules.businesses, body)
-    request = OrderRequest(body.business, body.client_id, body.values, body.account)
+    request = OrderRequest(body.business, body.client_id, body.values, body.account_ref, signed.agent_id)
     filed = await asyncio.to_thread(
         file_for_customer, sources_of(parts), conversation, request, rules=rules, now=now
     )  # fmt: skip
@@ -118,7 +134,10 @@ async def progress(
         if body.state == "cancelled" and order.family == DANGER:
             raise WrongState(order_no=order.order_no, state=order.state)
         commitments = rules_of(parts).commitments
-        return order, work_order.progress(session, order, body.state, now=now, note=note, commitments=commitments)
+        changed = work_order.progress(
+            session, order, body.state, now=now, note=note, commitments=commitments, agent_id=signed.agent_id
+        )
+        return order, changed
 
     order, changed = await asyncio.to_thread(_writing, parts, work)
     if changed:
@@ -133,7 +152,7 @@ async def urge(conversation_id: str, order_no: str, parts: PartsDep, signed: Age
 
     def work(session: Session) -> tuple[WorkOrder, work_order.Urged, dict[str, Any]]:
         order = _own(session, conversation, order_no)
-        urged = work_order.urge(session, order, now=now, conversation_id=conversation.id)
+        urged = work_order.urge(session, order, now=now, conversation_id=conversation.id, agent_id=signed.agent_id)
         return order, urged, order_line(session, order, now=now)
 
     order, urged, line = await asyncio.to_thread(_writing, parts, work)
@@ -172,8 +191,16 @@ async def _detail(parts: Parts, conversation: Conversation, order_no: str) -> di
         order = _own(session, conversation, order_no)
         return order_detail(session, order, keyring=keyring, redactor=redactor, now=now)
 
-    detail = await asyncio.to_thread(_reading, parts, work)
-    return _worded(parts, _masked(detail, redactor))
+    detail = _masked(await asyncio.to_thread(_reading, parts, work), redactor)
+    await _name_agents(parts, detail["history"])
+    return _worded(parts, detail)
+
+
+async def _name_agents(parts: Parts, history: list[dict[str, Any]]) -> None:
+    """Put the name of who of the desk did something into its event; after the masking, for it is no customer's."""
+    names = await parts.store.read(agent_names) if any(one["agent_id"] for one in history) else {}
+    for one in history:
+        one["agent"] = names.get(one["agent_id"])
 
 
 def _masked(detail: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
@@ -225,17 +252,19 @@ async def _audit(
     )
 
 
-def _row(business: Business) -> dict[str, Any]:
+def _row(business: Business, on_file: str) -> dict[str, Any]:
     return {
         "key": business.key, "title": business.title, "intent": business.intent, "about": business.about,
         "category": business.category.partition("→")[0], "priority": business.priority, "account": business.account,
+        "account_needed": needs_account(business),
         "limit": business.limit.text if business.limit else None, "fee": business.fee,
         "papers": list(business.papers), "notes": list(business.notes),
         "fields": [
             {
                 "name": one.name, "kind": one.kind, "label": one.label, "ask": one.ask, "optional": one.optional,
                 "options": [{"value": option.value, "label": option.label} for option in one.options],
-                "default": one.default, "when": {name: list(values) for name, values in one.when.items()},
+                "default": one.default, "prefill": on_file if one.default in ("customer", "account") else None,
+                "when": {name: list(values) for name, values in one.when.items()},
                 "unit": one.unit, "min": one.min, "max": one.max, "hint": one.hint,
             }
             for one in business.fields

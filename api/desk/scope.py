@@ -15,11 +15,14 @@ from sqlalchemy.orm import Session
 from api.deps import Parts
 from api.desk.access import Forbidden, Signed
 from core.agent import SUPERVISOR
+from core.audit import AuditEntry, Auditor
 from core.conversation import Conversation
 from core.handoff.tables import Handoff, NotHolder
+from core.locking import one_at_a_time
 from core.mode import WITH_PERSON
 
 MAX_ID = 36
+LOOKED = "conversation_read"  # in the audit log
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,31 @@ def sight_of(session: Session, signed: Signed, conversation_id: str, *, hold: bo
     if hold and not (holds and conversation.mode in WITH_PERSON):
         raise NotHolder
     return Sight(conversation, case, holds)
+
+
+async def note_look(parts: Parts, signed: Signed, sight: Sight) -> None:
+    """Write down that somebody reads a conversation that he does not have in hand, once in a session of his.
+
+    In a transaction of its own, for reading holds no locks.
+    """
+    if sight.holds:
+        return
+    conversation_id, now = sight.conversation.id, parts.clock()
+    auditor = Auditor.of(parts.settings.keyring(), signed.agent_id)
+
+    def known(session: Session) -> bool:
+        query = select(AuditEntry.detail).where(
+            AuditEntry.agent_id == signed.agent_id, AuditEntry.action == LOOKED, AuditEntry.subject == conversation_id
+        )
+        return any(one.get("login_session") == signed.session_id for one in session.scalars(query))
+
+    def work(session: Session) -> None:
+        one_at_a_time(session, LOOKED)  # the log and the console ask at the same moment
+        if not known(session):
+            auditor.note(session, LOOKED, conversation_id, now=now, login_session=signed.session_id)
+
+    if not await parts.store.read(known):
+        await parts.store.write(work)
 
 
 def case_in_scope(session: Session, signed: Signed, handoff_id: int) -> Handoff:

@@ -27,7 +27,9 @@ from api.desk.scope import sight_of
 from api.desk.steps import publish, touch_presence
 from api.desk.talk import lookers, show_typing
 from api.desk.watch import DESK, watch_of
+from core.agent import SUPERVISOR
 from core.desk_feed import last_seq
+from core.handoff.help import look_at_calls, open_calls
 
 log = structlog.get_logger("api.desk")
 router = APIRouter(prefix="/v1/desk", tags=["desk"])
@@ -207,9 +209,21 @@ class Console:
             self._pump = asyncio.create_task(self._hear_conversation(conversation_id))
         if isinstance(after, int) and not isinstance(after, bool) and 0 <= after <= MOST:
             self._news.sent[conversation_id] = after
-        if watch_of(self._parts).looks(conversation_id, self._signed.agent_id):
+        news = watch_of(self._parts).looks(conversation_id, self._signed.agent_id)
+        if self._signed.may(SUPERVISOR):
+            news = await self._hears_calls(conversation_id) or news
+        if news:
             publish(self._parts)
         self._wake.set()
+
+    async def _hears_calls(self, conversation_id: str) -> bool:
+        """Settle the agent's calls for help, as a supervisor has opened the conversation; false if there is none."""
+        parts, agent_id, now = self._parts, self._signed.agent_id, self._parts.clock()
+        if not await parts.store.read(lambda session: open_calls(session, conversation_id)):
+            return False
+        return await parts.store.write(
+            lambda session: look_at_calls(session, conversation_id, agent_id=agent_id, now=now)
+        )
 
     async def _type(self, conversation_id: str, *, on: bool) -> None:
         self._active = True

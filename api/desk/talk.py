@@ -22,7 +22,7 @@ from api.desk.errors import DeskProblem, DeskRoute
 from api.desk.inbox import case_views
 from api.desk.options import options_of
 from api.desk.redaction import redactor_for
-from api.desk.scope import Sight, latest_case, may_see, sight_of
+from api.desk.scope import Sight, latest_case, may_see, note_look, sight_of
 from api.desk.steps import book_of, publish, touch_presence
 from api.desk.views import CaseView, DeskMessage, NoteView, PastCase, Viewer
 from api.desk.watch import watch_of
@@ -39,7 +39,6 @@ from core.upload import find_upload
 
 router = APIRouter(prefix="/v1/desk/conversations", tags=["desk"], route_class=DeskRoute)
 RECENT = 200  # messages that opening a conversation brings at most; earlier ones come by `messages?after=`
-MAX_SEQ = 2**31 - 1
 
 
 class Look(BaseModel):
@@ -118,6 +117,7 @@ async def open_one(conversation_id: str, parts: PartsDep, signed: AgentDep) -> D
         return sight, rows, notes, past_cases(session, sight.conversation), agent_names(session)
 
     sight, rows, notes, past, names = await parts.store.read(work)
+    await note_look(parts, signed, sight)
     conversation, case = sight.conversation, sight.case
     redactor = await redactor_for(parts, conversation)
     viewer = Viewer(options_of(parts.settings.data_dir), names)
@@ -134,15 +134,16 @@ async def open_one(conversation_id: str, parts: PartsDep, signed: AgentDep) -> D
 async def log_after(conversation_id: str, parts: PartsDep, signed: AgentDep, after: After = 0) -> Messages:
     """Return the messages of all sides whose sequence number is above `after`."""
 
-    def work(session: Session) -> tuple[Conversation, list[Message], Message | None, dict[int, str]]:
-        conversation = sight_of(session, signed, conversation_id).conversation
+    def work(session: Session) -> tuple[Sight, list[Message], Message | None, dict[int, str]]:
+        sight = sight_of(session, signed, conversation_id)
         before = session.get(Message, (conversation_id, after)) if after else None
-        return conversation, messages_after(session, conversation_id, after), before, agent_names(session)
+        return sight, messages_after(session, conversation_id, after), before, agent_names(session)
 
-    conversation, rows, before, names = await parts.store.read(work)
+    sight, rows, before, names = await parts.store.read(work)
+    await note_look(parts, signed, sight)
     viewer = Viewer(options_of(parts.settings.data_dir), names)
-    shown = viewer.messages(rows, await redactor_for(parts, conversation), before=before)
-    return Messages(messages=shown, last_seq=rows[-1].seq if rows else after, mode=conversation.mode)
+    shown = viewer.messages(rows, await redactor_for(parts, sight.conversation), before=before)
+    return Messages(messages=shown, last_seq=rows[-1].seq if rows else after, mode=sight.conversation.mode)
 
 
 @router.post("/{conversation_id}/messages")

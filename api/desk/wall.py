@@ -18,44 +18,30 @@ from api.desk.access import SupervisorDep
 from api.desk.cases import agent_names
 from api.desk.inbox import case_views
 from api.desk.options import calendars_of, options_of
+from api.desk.pressing import ArrivalView, HelpView, arrival_views, help_views
 from api.desk.promises import LateView, late_views
 from api.desk.redaction import redactor_for
 from api.desk.scope import conversation_in_scope
 from api.desk.steps import book_of, publish, refuse_unseen
 from api.desk.supervision import SupervisionRoute, auditor
+from api.desk.tiles import AgentTile, SkillTile, agent_tile, skill_tile
 from api.desk.views import CaseView, NoteView, Viewer
 from core import agent as people
 from core.agent import Agent
 from core.clock import SHANGHAI
+from core.conversation import Conversation, find_conversation
 from core.desk_feed import last_seq
 from core.desk_note import MAX_NOTE, DeskNote
-from core.handoff import life, queue
+from core.handoff import life
 from core.handoff.figures import CaseFigures, ServiceFigures, cases_requested, open_cases, service_figures, span_of
+from core.handoff.help import open_calls
 from core.handoff.tables import SKILLS, Handoff
 from core.roster import Worker, on_duty
-from core.service_clock import Calendar
 from core.survey import Survey
 
 router = APIRouter(prefix="/v1/desk", tags=["desk"], route_class=SupervisionRoute)
 MOST_OPEN = 500  # cases on one wall
 FRESH = timedelta(seconds=5)  # so long the day's figures stand while nothing happens
-
-
-class AgentTile(BaseModel):
-    """Somebody of the desk as he stands; `since`: idle since (who is there), or last seen (who is not)."""
-
-    id: int
-    name: str
-    staff_no: str
-    role: str
-    skills: list[str]
-    status: str
-    present: bool
-    load: int
-    capacity: int
-    talking: list[CaseView]
-    wrap_up: int
-    since: datetime | None
 
 
 class WallFigures(BaseModel):
@@ -76,16 +62,7 @@ class WallFigures(BaseModel):
     breaches: list[CaseView]
     warnings: list[CaseView]
     promises_late: list[LateView] | None  # None: the work-order system is away
-
-
-class SkillTile(BaseModel):
-    """One skill: whether it works now, who waits, who is there; None: nobody can say how long a wait is."""
-
-    skill: str
-    open: bool
-    waiting: int
-    on_duty: int
-    expected_wait_seconds: int | None
+    arrivals: list[ArrivalView] | None  # late, or nearly so; None as above
 
 
 class Wall(BaseModel):
@@ -93,6 +70,7 @@ class Wall(BaseModel):
 
     seq: int
     now: datetime
+    helps: list[HelpView]
     queue: list[CaseView]
     messages: list[CaseView]
     agents: list[AgentTile]
@@ -140,6 +118,9 @@ class _Read:
     workers: dict[int, Worker]
     skills: list[SkillTile]
     day: _Day
+    calls: list[DeskNote]
+    asked: dict[str, Conversation]  # where help is asked for
+    names: dict[int, str]
 
 
 _days: WeakKeyDictionary[MemoryBus, _Day] = WeakKeyDictionary()
@@ -151,12 +132,13 @@ async def wall(parts: PartsDep, signed: SupervisorDep) -> Wall:
     now = parts.clock()
     read = await parts.store.read(lambda session: _read(session, parts, now))
     views = await case_views(parts, signed, read.rows)
-    figures = _figures(read.day, views, await late_views(parts), now)
+    figures = _figures(read.day, views, await late_views(parts), await arrival_views(parts), now)
     return Wall(
         seq=read.seq, now=now.astimezone(SHANGHAI), figures=figures, skills=read.skills,
+        helps=await help_views(parts, read.calls, read.asked, views, read.names),
         queue=[one for one in views if one.mode in ("queued", "offered") and not one.left_message],
         messages=[one for one in views if one.left_message and one.holder is None],
-        agents=[_tile(one, read.workers.get(one.id), views, now) for one in read.agents],
+        agents=[agent_tile(one, read.workers.get(one.id), views, now) for one in read.agents],
     )  # fmt: skip
 
 
@@ -218,10 +200,13 @@ def _read(session: Session, parts: Parts, now: datetime) -> _Read:
     workers = on_duty(session, now=now)
     day = _day(session, parts, seq, now)
     calendar = calendars_of(session, parts.settings.data_dir).present
+    calls = open_calls(session)
     return _Read(
         seq, list(session.scalars(query.limit(MOST_OPEN))), people.list_agents(session, active=True),
         {one.id: one for one in workers},
-        [_skill(session, parts, skill, calendar, workers, now) for skill in SKILLS], day,
+        [skill_tile(session, parts, skill, calendar, workers, now) for skill in SKILLS], day,
+        calls, {one.conversation_id: find_conversation(session, one.conversation_id) for one in calls},
+        agent_names(session),
     )  # fmt: skip
 
 
@@ -246,7 +231,9 @@ def _day(session: Session, parts: Parts, seq: int, now: datetime) -> _Day:
     return found
 
 
-def _figures(day: _Day, views: list[CaseView], promises: list[LateView] | None, now: datetime) -> WallFigures:
+def _figures(
+    day: _Day, views: list[CaseView], promises: list[LateView] | None, arriving: list[ArrivalView] | None, now: datetime
+) -> WallFigures:
     first, closure = day.counted.first_response, day.counted.closure
     waits = [now - one.waiting_since for one in day.open if one.waiting_since is not None]
     late = [one for one in views if any(clock.state == "breached" for clock in one.clocks.values())]
@@ -257,7 +244,7 @@ def _figures(day: _Day, views: list[CaseView], promises: list[LateView] | None, 
         requested_today=day.counted.cases, answered_today=day.counted.answered, within_15min=first.share,
         within_3min=first.within_aim, left_queue=day.counted.left_queue, average_wait_seconds=first.mean_seconds,
         closure_within_2h=closure.share, satisfaction=day.satisfaction, satisfaction_count=day.satisfaction_count,
-        breaches=late, warnings=warned, promises_late=promises,
+        breaches=late, warnings=warned, promises_late=promises, arrivals=arriving,
     )  # fmt: skip
 
 
@@ -267,32 +254,3 @@ def _is_warned(view: CaseView, now: datetime) -> bool:
         clock.state == "running" and clock.warn_at is not None and clock.warn_at <= now
         for clock in view.clocks.values()
     )
-
-
-def _tile(agent: Agent, worker: Worker | None, views: list[CaseView], now: datetime) -> AgentTile:
-    has = [one for one in views if one.holder is not None and one.holder.id == agent.id]
-    here = people.present(agent, now)
-    since = worker.idle_since if here and worker else agent.last_seen_at
-    return AgentTile(
-        id=agent.id, name=agent.name, staff_no=agent.staff_no, role=agent.role, skills=list(agent.skills),
-        status=agent.status, present=here, load=len(has), capacity=agent.capacity,
-        talking=[one for one in has if one.mode != "wrap_up"], wrap_up=sum(one.mode == "wrap_up" for one in has),
-        since=since.astimezone(SHANGHAI) if since else None,
-    )  # fmt: skip
-
-
-def _skill(
-    session: Session, parts: Parts, skill: str, calendar: Calendar, staff: list[Worker], now: datetime
-) -> SkillTile:
-    """Return how it stands for a skill; the wait is that of somebody who would ask for it now."""
-    line, book = queue.waiting(session), book_of(parts)
-    able = queue.able_for(skill, staff)
-    wait = None
-    if able:
-        place = queue.place_of(Handoff(id=0, skill=skill), line, staff)
-        wait = queue.expected_wait(place, able, queue.handling_time(session, skill, book=book, now=now))
-    return SkillTile(
-        skill=skill, open=calendar.open_at(now, skill), waiting=sum(one.skill == skill for one in line),
-        on_duty=sum(skill in one.skills for one in staff),
-        expected_wait_seconds=None if wait is None else int(wait.total_seconds()),
-    )  # fmt: skip

@@ -29,6 +29,7 @@ from api.desks.chatwoot import ChatwootDesk
 from api.desks.chatwoot_inbox import RemoteMessage
 from api.problems import problem
 from core import outbox
+from core.locking import one_at_a_time
 from core.outbox import OutboxItem
 
 log = structlog.get_logger("api.chatwoot")
@@ -74,7 +75,12 @@ async def hear(request: Request, parts: PartsDep) -> HookAnswer | JSONResponse:
         return HookAnswer(result="known")
     heard = await _hear(desk, event)
     now = parts.clock()
-    await parts.store.write(lambda session: outbox.put_done(session, kind=DELIVERY, key=delivery, payload={}, now=now))
+
+    def note(session: Session) -> None:
+        one_at_a_time(session, DELIVERY)  # the same delivery twice at one moment is no failure
+        outbox.put_done(session, kind=DELIVERY, key=delivery, payload={}, now=now)
+
+    await parts.store.write(note)
     return HookAnswer(result="done" if heard else "ignored")
 
 

@@ -72,9 +72,12 @@ def _account(session: Session, account: Account, *, keyring: Keyring, today: dat
 
 
 def _standing(balance: Balance) -> dict[str, Any]:
+    """Return what is owed; `arrears` is the part of it (without late fees) whose due date is past."""
+    late = [one for one in balance.unpaid if one.overdue_days > 0]
     return {
         "balance": str(balance.balance), "owed": str(balance.owed), "late_fee": str(balance.late_fee),
-        "overdue": any(one.overdue_days > 0 for one in balance.unpaid), "unbilled_kwh": _text(balance.unbilled_kwh),
+        "arrears": str(sum((one.unpaid for one in late), Decimal("0.00"))), "overdue": bool(late),
+        "unbilled_kwh": _text(balance.unbilled_kwh),
         "unpaid": [
             {
                 "month": one.month.isoformat(), "unpaid": str(one.unpaid), "due_on": one.due_on.isoformat(),

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from core import work_order
+from core import notice, promise, work_order
 from core.account import Account, address_context, find_account, phone_context
 from core.business import Business, BusinessTable, Field
 from core.clock import SHANGHAI
@@ -21,12 +21,13 @@ from core.form import SKIPPED, FormState, wanted
 from core.form_fields import MAX_TEXT, Said, Unreadable, read
 from core.outage_report import report
 from core.place import Place, locate
-from core.promise import ARRIVAL, Commitments
+from core.promise import ARRIVAL, Commitments, Subject
 from core.work_order import Filed, Filing
 from core.working_time import deadline
 
 REPAIR = "repair"
 MISSING, UNKNOWN = "missing", "unknown"
+ON_FILE = "on_file"  # key of the word that stands for what the customer's file has
 
 
 class UnknownBusiness(LookupError):
@@ -49,18 +50,20 @@ class BadFields(ValueError):
 class OrderRequest:
     """What an agent files: answers as typed (a choice by its value), the account by its reference.
 
-    What is left out of a telephone or address field is taken from the customer's file, unseen by the agent.
+    What is left out of a telephone or address field, or given as the word for what is on file, is taken from the
+    customer's file, unseen by the agent.
     """
 
     business: str
     client_id: str
     values: Mapping[str, str] = field(default_factory=dict)
     account: str | None = None
+    agent_id: int | None = None
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What filing needs besides the databases; `words` are the labels of yes, no and photo."""
+    """What filing needs besides the databases; `words` are the labels of yes, no, photo and what is on file."""
 
     businesses: BusinessTable
     commitments: Commitments
@@ -80,14 +83,41 @@ def file_for_customer(
     business = rules.businesses.get(request.business)
     number = _account_no(conversation, request.account, business, sources.keyring)
     account, on_file = _on_file(sources, number)
-    values = _answers(business, request.values, on_file, today=now.astimezone(SHANGHAI).date())
+    given = {name: "" if text.strip() == rules.words.get(ON_FILE) else text for name, text in request.values.items()}
+    values = _answers(business, given, on_file, today=now.astimezone(SHANGHAI).date())
     filing = _filing(conversation, request, business, values, number, rules.words)
     filing = replace(
         filing, contact=filing.contact or on_file.get("customer"), address=filing.address or on_file.get("account"),
         district=account.district if account else None, area_class=account.area_class if account else None,
     )  # fmt: skip
     with sources.workorder.transaction() as session:
-        return _file(session, business, filing, sources=sources, rules=rules, now=now)
+        filed = _file(session, business, filing, sources=sources, rules=rules, now=now)
+        _tell(session, conversation, request, business, filed, now=now)
+        return filed
+
+
+def needs_account(business: Business) -> bool:
+    """Tell whether an order of this kind has to name one of the customer's accounts."""
+    return business.account == "required"
+
+
+def _tell(
+    session: Session, conversation: Conversation, request: OrderRequest, business: Business, filed: Filed, *,
+    now: datetime,
+) -> None:  # fmt: skip
+    """Tell the customer once what was filed for him and what was promised; of an arrival only what is usual."""
+    order = filed.order
+    values = {"title": order.title, "order_no": order.order_no}
+    told = [one for one in promise.standing(session, Subject("order", order.id)) if one.kind == business.promise]
+    wording = "desk_joined" if filed.joined else "desk_filed"
+    if not filed.joined and business.limit is not None:
+        wording, values["limit"] = "desk_filed_limit", business.limit.text
+        if told and business.promise != ARRIVAL:
+            wording, values["due_at"] = "desk_filed_due", told[0].due_at.isoformat()
+    notice.put(
+        session, key=f"desk:{order.id}:{request.client_id}", conversation_id=conversation.id, wording=wording,
+        values=values, now=now,
+    )  # fmt: skip
 
 
 def _file(
@@ -113,7 +143,7 @@ def _file(
 
 def _account_no(conversation: Conversation, ref: str | None, business: Business, keyring: Keyring) -> str | None:
     if ref is None:
-        if business.account == "required":
+        if needs_account(business):
             raise NoSuchAccount
         return None
     numbers = (number for number in conversation.accounts if account_ref(number, keyring=keyring) == ref)
@@ -197,7 +227,7 @@ def _filing(
         category=business.category.format(**labels), priority=business.priority, account_no=number,
         customer_no=conversation.customer_no, conversation_id=conversation.id,
         address=by_kind.get("address"), contact=by_kind.get("phone"), description=written[:MAX_TEXT],
-        details={one.label: shown[one.name] for one in fields if shown[one.name]},
+        details={one.label: shown[one.name] for one in fields if shown[one.name]}, agent_id=request.agent_id,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from core.masking import mask_account_no, mask_address, mask_phone
 from core.outage import Outage
 from core.promise import Promise, Standing, Subject
 from core.redact import Redactor
-from core.work_order import DANGER, NEXT, OPEN, STATES, OrderEvent, WorkOrder, note_context, orders_of, reveal
+from core.work_order import AGENT, DANGER, NEXT, OPEN, STATES, OrderEvent, WorkOrder, note_context, orders_of, reveal
 
 MOST_ORDERS, MOST_PROMISES = 12, 12
 # Keys of the businesses (data/business) whose orders are registrations of what a household needs.
@@ -130,6 +130,7 @@ def _event(order: WorkOrder, event: OrderEvent, *, keyring: Keyring, redactor: R
     note = keyring.decrypt(event.note_cipher, note_context(order.order_no, event.seq)) if event.note_cipher else ""
     return {
         "seq": event.seq, "at": _instant(event.at), "kind": event.kind, "by": event.by,
+        "agent_id": int(event.values[AGENT]) if AGENT in event.values else None,
         "to": event.values.get("to"), "reason": redactor.text(event.values.get("note", "")),
         "note": redactor.text(note),
     }  # fmt: skip

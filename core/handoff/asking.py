@@ -254,6 +254,7 @@ def requeue(
     change_mode(conversation, "requeue", now=now, reason=case.reason)
     case.skill = skill or case.skill
     case.agent_id, case.offered_to, case.tried = None, None, [agent_id]
+    case.summary = {key: value for key, value in case.summary.items() if key != "flags"}  # to be looked up anew
     case.rank_at = rank(case.requested_at, case.priority, book.limits.minutes("aging"), returned=True)
     case.due_at = queue_due(session, book=book, now=now)
     note_event(session, case, kind, now=now, agent_id=agent_id, skill=case.skill, **data)

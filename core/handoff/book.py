@@ -38,6 +38,7 @@ class Limits(BaseModel):
 
     aging_minutes: Positive  # so many minutes of waiting outweigh one priority class
     offer_seconds: Positive
+    soon_seconds: Positive  # nobody is told "at once" before whom, or who himself, has waited longer
     vanish_seconds: Positive
     last_agent_hours: Positive
     last_agent_wait_seconds: Positive

@@ -6,6 +6,7 @@ for each other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +93,22 @@ def events_of(session: Session, handoff_id: int) -> list[HandoffEvent]:
     """Return what happened to a case, in order."""
     query = select(HandoffEvent).where(HandoffEvent.handoff_id == handoff_id)
     return list(session.scalars(query.order_by(HandoffEvent.id)))
+
+
+def words_wait(events: Iterable[HandoffEvent]) -> bool:
+    """Tell whether the customer's own words wait for an answer: a question, or the wish for a person itself.
+
+    A new agent after another one's answer is no question, nor is a supervisor who steps in unasked, nor mere thanks.
+    """
+    wait, begun = False, None
+    for event in events:
+        if event.kind == "requested":
+            wait, begun = True, event.at
+        elif event.kind == "agent_replied" or (event.kind == "taken_over" and event.at == begun):
+            wait = False
+        elif event.kind == "customer_wrote" and not event.data.get("closing"):
+            wait = True
+    return wait
 
 
 def tell_desk(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from core.desk_setting import DeskSetting
 from core.handoff.tables import CaseNotFound, Handoff, HandoffEvent
 from core.promise import ARRIVAL, Commitments, Promise
 from core.service_clock import Calendar, DeskHours, Event, Figure
-from core.work_order.tables import OrderEvent, WorkOrder
+from core.work_order.tables import STATES, OrderEvent, WorkOrder
 
 HOURS = "hours"  # the key of the setting
 Standing = Literal["waiting", "message", "person", "wrap_up", "over"]
@@ -185,12 +185,13 @@ def events_of(session: Session, handoff_id: int) -> list[HandoffEvent]:
 
 
 def arrivals(
-    session: Session, commitments: Commitments, calendars: Calendars, start: datetime, end: datetime, *, now: datetime
-) -> dict[str, Figure]:
+    session: Session, commitments: Commitments, calendars: Calendars, start: datetime, end: datetime, *, now: datetime,
+    states: Collection[str] = STATES,
+) -> dict[str, Figure]:  # fmt: skip
     """Return the arrival clock by order number, of the orders opened in this time for which an arrival was promised."""
     promised = select(Promise.subject_id).where(Promise.subject_kind == "order", Promise.kind == ARRIVAL)
     query = select(WorkOrder).where(WorkOrder.opened_at >= start, WorkOrder.opened_at < end, WorkOrder.id.in_(promised))
-    orders = list(session.scalars(query.order_by(WorkOrder.id)))
+    orders = list(session.scalars(query.where(WorkOrder.state.in_(states)).order_by(WorkOrder.id)))
     logs: dict[int, list[Event]] = {}
     written = select(OrderEvent).where(OrderEvent.order_id.in_([one.id for one in orders]))
     for event in session.scalars(written):

@@ -33,6 +33,8 @@ from core.handoff.ending import (
 from core.handoff.tables import AlreadyTaken, CaseNotFound, NotHolder
 from core.handoff.talking import (
     BadTransfer,
+    CustomerWaits,
+    InDanger,
     agent_said,
     ask_help,
     customer_said,
@@ -48,10 +50,10 @@ from core.handoff.talking import (
 )
 
 __all__ = [
-    "OUTCOMES", "AlreadyTaken", "BadNote", "BadTransfer", "BadWrapUp", "CaseNotFound", "NoCapacity", "NotHolder",
-    "NotOffered", "WrapUp", "add_note", "agent_said", "ask_help", "cases_of", "claim", "close_idle", "customer_said",
-    "decline", "end_by_customer", "events_of", "expire_wrap_up", "finish", "hold", "hold_case", "is_paused",
-    "lapse_offer", "leave_message", "leave_queue", "note_event", "offer", "open_case", "pause", "reassign", "reopen",
-    "reprioritise", "request", "resume", "said_before", "say", "shown_name", "take_over", "tell_desk", "transfer",
-    "vanish", "whisper", "wrap_up",
+    "OUTCOMES", "AlreadyTaken", "BadNote", "BadTransfer", "BadWrapUp", "CaseNotFound", "CustomerWaits",
+    "InDanger", "NoCapacity", "NotHolder", "NotOffered", "WrapUp", "add_note", "agent_said", "ask_help",
+    "cases_of", "claim", "close_idle", "customer_said", "decline", "end_by_customer", "events_of",
+    "expire_wrap_up", "finish", "hold", "hold_case", "is_paused", "lapse_offer", "leave_message", "leave_queue",
+    "note_event", "offer", "open_case", "pause", "reassign", "reopen", "reprioritise", "request", "resume",
+    "said_before", "say", "shown_name", "take_over", "tell_desk", "transfer", "vanish", "whisper", "wrap_up",
 ]  # fmt: skip

@@ -17,6 +17,9 @@ from core.handoff.tables import Handoff, HandoffEvent
 from core.roster import Worker
 from core.working_time import Due
 
+_TAKEN = ("claimed", "reassigned", "taken_over")
+_HEAD = 20  # so many of those who have waited for long tell how the line moves
+
 
 @dataclass(frozen=True)
 class QueueView:
@@ -72,13 +75,16 @@ def view(
 ) -> QueueView:
     """Return how it stands for one case of the line."""
     able = able_for(case.skill, staff)
-    place = place_of(case, line, staff)
-    wait = timedelta(0) if case.offered_to is not None else None
-    if able and wait is None:
+    before = rivals_of(case, line, staff)
+    stuck = stalled(session, case.skill, [*before, case], book=book, now=now)
+    wait = None
+    if case.offered_to is not None:
+        wait = None if stuck else timedelta(0)  # he is being asked; but so he may have been before
+    elif able:
         unasked = place_of(case, [one for one in line if one.offered_to is None], staff)
-        wait = expected_wait(unasked, able, handling_time(session, case.skill, book=book, now=now))
+        wait = max(stuck, expected_wait(unasked, able, handling_time(session, case.skill, book=book, now=now)))
     return QueueView(
-        place, wait, bool(staff), book.calendar.open_at(now, case.skill, case.priority),
+        len(before) + 1, wait, bool(staff), book.calendar.open_at(now, case.skill, case.priority),
         book.calendar.answer_by(now, case.skill, case.priority),
     )  # fmt: skip
 
@@ -90,13 +96,39 @@ def able_for(skill: str, staff: Sequence[Worker]) -> list[Worker]:
 
 def place_of(case: Handoff, line: Sequence[Handoff], staff: Sequence[Worker]) -> int:
     """Return the place of a case: one more than those before it who may be given the same agents."""
+    return len(rivals_of(case, line, staff)) + 1
+
+
+def rivals_of(case: Handoff, line: Sequence[Handoff], staff: Sequence[Worker]) -> list[Handoff]:
+    """Return who stands before a case and may be given the same agents; before one that is not in line, all."""
     mine = {one.id for one in able_for(case.skill, staff)}
     before = line[: next((n for n, one in enumerate(line) if one.id == case.id), len(line))]
-    rivals = [
+    return [
         one for one in before
         if one.skill == case.skill or mine & {worker.id for worker in able_for(one.skill, staff)}
     ]  # fmt: skip
-    return len(rivals) + 1
+
+
+def stalled(
+    session: Session, skill: str, cases: Sequence[Handoff], *, book: Book, now: datetime
+) -> timedelta:  # fmt: skip
+    """Return how long to reckon with at least because the line does not move; zero while nobody has waited for long.
+
+    Whatever the model says: where the first one has waited so long and nobody was taken, the next one waits as long.
+    """
+    soon = book.limits.seconds("soon")
+    late = [one.id for one in cases if now - one.requested_at > soon][:_HEAD]
+    if not late:
+        return timedelta(0)
+    began = ("requested", "vanished", "transferred")  # … to wait: one who was given back had an agent before
+    first = select(func.max(HandoffEvent.at)).where(HandoffEvent.handoff_id.in_(late), HandoffEvent.kind.in_(began))
+    since = min(session.scalars(first.group_by(HandoffEvent.handoff_id)), default=now)
+    if now - since <= soon:
+        return timedelta(0)
+    taken = select(func.max(HandoffEvent.at)).join(Handoff, Handoff.id == HandoffEvent.handoff_id).where(
+        Handoff.skill == skill, HandoffEvent.kind.in_(_TAKEN), HandoffEvent.at > since
+    )  # fmt: skip
+    return max(soon, now - (session.scalar(taken) or since))
 
 
 def expected_wait(place: int, able: Sequence[Worker], handling: timedelta) -> timedelta:
@@ -118,7 +150,7 @@ def handling_time(session: Session, skill: str, *, book: Book, now: datetime) ->
     )
     rows = {case_id: at for case_id, at in session.execute(ended) if at is not None}
     first = select(HandoffEvent.handoff_id, func.min(HandoffEvent.at)).where(
-        HandoffEvent.handoff_id.in_(rows), HandoffEvent.kind.in_(("claimed", "reassigned", "taken_over"))
+        HandoffEvent.handoff_id.in_(rows), HandoffEvent.kind.in_(_TAKEN)
     )
     claimed = session.execute(first.group_by(HandoffEvent.handoff_id))
     spans = [rows[case_id] - at for case_id, at in claimed if rows[case_id] > at]

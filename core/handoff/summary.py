@@ -14,6 +14,7 @@ from core.handoff.book import Book
 
 _BACK = timedelta(hours=1)  # what was talked about before is another matter
 _MOST = 80  # messages
+CANCEL = "cancel"  # the intent that gives up an open form
 
 
 def talk_of(session: Session, conversation_id: str, *, now: datetime) -> list[Message]:
@@ -23,10 +24,16 @@ def talk_of(session: Session, conversation_id: str, *, now: datetime) -> list[Me
 
 
 def intents_of(talk: Iterable[Message], *, book: Book) -> list[str]:
-    """Return what was wanted, in order, the latest last; small talk is nothing wanted."""
-    named = (str((row.understood or {}).get("intent") or "") for row in talk if row.author == "customer")
-    single = (one for intent in named for one in intent.split("+") if one)
-    return [one for one in single if one not in book.rules.small_talk]
+    """Return what was wanted, in order, the latest last; neither small talk nor a form given up is wanted."""
+    wanted: list[str] = []
+    begun: int | None = None  # how much was wanted before the form that is open
+    for understood in (row.understood or {} for row in talk if row.author == "customer"):
+        named = [one for one in str(understood.get("intent") or "").split("+") if one]
+        if CANCEL in named and begun is not None and not understood.get("form"):
+            del wanted[begun:]
+        begun = (len(wanted) if begun is None else begun) if understood.get("form") else None
+        wanted += [one for one in named if one not in book.rules.small_talk]
+    return wanted
 
 
 def summary_of(talk: Iterable[Message], *, book: Book) -> dict[str, Any]:
@@ -45,6 +52,12 @@ def summary_of(talk: Iterable[Message], *, book: Book) -> dict[str, Any]:
         "missing": [str(label) for label in form.get("missing") or []],
         "intents": _last(intents, 5),
     }
+
+
+def danger_first(summary: Mapping[str, Any], said: str, *, book: Book) -> dict[str, Any]:
+    """Return a summary that begins with the danger, in the customer's words; what was wanted before follows."""
+    wishes = [said.strip(), str(summary.get("wish") or "")]
+    return {**summary, "wish": book.words.summary.separator.join(one for one in wishes if one)}
 
 
 def _form(rows: list[Message]) -> Mapping[str, Any]:

@@ -13,8 +13,8 @@ from core.conversation import Conversation, Draft, Message, change_mode, find_co
 from core.desk_note import DeskNote
 from core.handoff.asking import introduce, request, requeue, take
 from core.handoff.book import Book
-from core.handoff.case import add_note, held_by, hold, note_event, open_case, say, tell_desk
-from core.handoff.tables import SKILLS, CaseNotFound, Handoff, HandoffEvent
+from core.handoff.case import add_note, events_of, held_by, hold, note_event, open_case, say, tell_desk, words_wait
+from core.handoff.tables import DANGER, SKILLS, CaseNotFound, Handoff, HandoffEvent
 from core.mode import WrongMode
 
 MAX_NAME = 40  # characters that the log holds of who wrote a message
@@ -22,6 +22,14 @@ MAX_NAME = 40  # characters that the log holds of who wrote a message
 
 class BadTransfer(ValueError):
     """A case goes to one agent, or to one skill, and not to who has it."""
+
+
+class CustomerWaits(Exception):
+    """No clock is held while the customer waits for an answer."""
+
+
+class InDanger(Exception):
+    """No clock is held where life is in danger."""
 
 
 def agent_said(
@@ -75,7 +83,7 @@ def customer_said(
     case = open_case(session, conversation.id)
     if case is None:
         return None
-    note_event(session, case, "customer_wrote", now=now, seq=message.seq)
+    note_event(session, case, "customer_wrote", now=now, seq=message.seq, **({"closing": True} if closing else {}))
     if conversation.mode == "wrap_up" and not closing:
         change_mode(conversation, "reopen", now=now, reason=case.reason)
         note_event(session, case, "reopened", now=now, by="customer")
@@ -94,6 +102,7 @@ def pause(session: Session, conversation_id: str, *, agent_id: int, reason: str,
         CaseNotFound, NotHolder: as `agent_said`.
         UnknownPauseReason: if it is no such reason.
         WrongMode: if the agent has finished with it already.
+        InDanger, CustomerWaits: if this case may not be held (now).
     """
     conversation, case = held_by(session, conversation_id, agent_id)
     reason = book.calendar.pause_reason(reason)
@@ -101,7 +110,11 @@ def pause(session: Session, conversation_id: str, *, agent_id: int, reason: str,
         raise WrongMode(conversation.mode, "pause")
     if is_paused(session, case):
         return
-    if not _customer_waits(session, case):  # who waits for words is not forgotten: the reminder stays
+    if case.priority == DANGER:
+        raise InDanger(case.id)
+    if words_wait(events_of(session, case.id)):
+        raise CustomerWaits(case.id)
+    if not _customer_waits(session, case):  # an agent who has just got the case is still reminded
         case.due_at = None
     note_event(session, case, "paused", now=now, agent_id=agent_id, reason=reason)
     tell_desk(session, case, now=now, what="paused")

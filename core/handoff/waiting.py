@@ -16,7 +16,7 @@ from core.conversation import Conversation
 from core.handoff import speech
 from core.handoff.asking import lapse_offer, leave_message, note_nobody
 from core.handoff.book import Book
-from core.handoff.case import events_of, hold_case, note_event, say, tell_desk
+from core.handoff.case import events_of, hold_case, note_event, say, tell_desk, words_wait
 from core.handoff.ending import close_idle, expire_wrap_up
 from core.handoff.queue import view_of
 from core.handoff.tables import DANGER, Handoff, HandoffEvent
@@ -137,7 +137,8 @@ def _agent_silent(
     if now >= escalate_at and "escalated" not in kinds:
         case.due_at = None
         note_event(session, case, "escalated", now=now, what="agent_silent")
-        say(session, conversation, book.words.agent_late, now=now)
+        if words_wait(events):  # who asked nothing since the last answer is not told that he waits
+            say(session, conversation, book.words.agent_late, now=now)
         tell_desk(session, case, "warning", now=now, what="agent_silent", level="escalated", agent=case.agent_id)
         return "escalated"
     if warn_at <= now < escalate_at and "warned" not in kinds:

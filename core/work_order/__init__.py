@@ -15,6 +15,7 @@ from core.work_order.life import (
     urge,
 )
 from core.work_order.tables import (
+    AGENT,
     DANGER,
     NEXT,
     NORMAL,
@@ -33,6 +34,7 @@ from core.work_order.tables import (
 )
 
 __all__ = [
+    "AGENT",
     "DANGER",
     "NEXT",
     "NORMAL",

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.fields import Keyring
-from core.work_order.tables import OrderEvent, WorkOrder, note_context
+from core.work_order.tables import AGENT, STAFF, OrderEvent, WorkOrder, note_context
 
 
 def hold(session: Session, order: WorkOrder) -> None:
@@ -30,14 +30,19 @@ def happened(
     keyring: Keyring | None = None,
     conversation_id: str | None = None,
     cause: str | None = None,
+    agent_id: int | None = None,
 ) -> OrderEvent:
-    """Append an event to an order that is held; a note needs the keys."""
+    """Append an event to an order that is held; a note needs the keys.
+
+    `agent_id`: who of the desk did it, whatever `by` says otherwise.
+    """
     seq = (session.scalar(select(func.max(OrderEvent.seq)).where(OrderEvent.order_id == order.id)) or 0) + 1
     if note and keyring is None:
         raise ValueError("a note is encrypted, which needs the keys")
     event = OrderEvent(
-        order_id=order.id, seq=seq, at=now, kind=kind, by=by, conversation_id=conversation_id, cause=cause,
-        values=dict(values or {}),
+        order_id=order.id, seq=seq, at=now, kind=kind, by=by if agent_id is None else STAFF,
+        conversation_id=conversation_id, cause=cause,
+        values=dict(values or {}) | ({} if agent_id is None else {AGENT: str(agent_id)}),
         note_cipher=keyring.encrypt(note, note_context(order.order_no, seq)) if note and keyring else None,
     )  # fmt: skip
     session.add(event)

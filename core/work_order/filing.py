@@ -48,6 +48,7 @@ class Filing:
     description: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     promises: Sequence[tuple[str, datetime]] = ()
+    agent_id: int | None = None  # who of the desk filed it for the customer
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,10 @@ def _open(session: Session, filing: Filing, keyring: Keyring, now: datetime) -> 
     _fill_in(order, filing, keyring)
     session.add(order)
     session.flush()
-    happened(session, order, "filed", by="customer", now=now, conversation_id=filing.conversation_id)
+    happened(
+        session, order, "filed", by="customer", now=now, conversation_id=filing.conversation_id,
+        agent_id=filing.agent_id,
+    )  # fmt: skip
     for kind, due_at in filing.promises:
         promise.tell(session, Subject("order", order.id), kind, due_at, conversation_id=filing.conversation_id, now=now)
     return order
@@ -133,6 +137,7 @@ def _join(session: Session, order: WorkOrder, filing: Filing, keyring: Keyring, 
     happened(
         session, order, "joined", by="customer", now=now, note=note, keyring=keyring,
         conversation_id=filing.conversation_id, cause=filing.cause, values={"kind": filing.kind},
+        agent_id=filing.agent_id,
     )  # fmt: skip
     if filing.conversation_id == order.conversation_id:
         _fill_in(order, filing, keyring)

@@ -53,6 +53,7 @@ def progress(
     note: str = "",
     by: str = "staff",
     commitments: Commitments | None = None,
+    agent_id: int | None = None,
 ) -> bool:
     """Move the order to a state and tell its conversations; tell whether anything changed (the same state: no).
 
@@ -65,7 +66,7 @@ def progress(
     hold(session, order)
     if order.state == state:
         return False
-    event = _step(session, order, state, now=now, by=by, note=note)
+    event = _step(session, order, state, now=now, by=by, note=note, agent_id=agent_id)
     due_at = commitments.restore(order.area_class, now) if commitments and state == "arrived" else None
     if due_at is not None:
         subject = Subject("order", order.id)
@@ -76,8 +77,13 @@ def progress(
     return True
 
 
-def urge(session: Session, order: WorkOrder, *, now: datetime, conversation_id: str | None = None) -> Urged:
+def urge(
+    session: Session, order: WorkOrder, *, now: datetime, conversation_id: str | None = None,
+    agent_id: int | None = None,
+) -> Urged:  # fmt: skip
     """Count an urging (once in ten minutes); the first makes the order urgent, one past a promise escalates it.
+
+    `agent_id`: who of the desk urged on the customer's behalf.
 
     Raises:
         OrderOver: if nothing is left to be hurried.
@@ -92,7 +98,7 @@ def urge(session: Session, order: WorkOrder, *, now: datetime, conversation_id: 
     if last is not None and now - last < URGE_PAUSE:
         return Urged(counted=False, raised=False, escalated=order.escalated_at is not None)
     order.urges += 1
-    happened(session, order, "urged", by="customer", now=now, conversation_id=conversation_id)
+    happened(session, order, "urged", by="customer", now=now, conversation_id=conversation_id, agent_id=agent_id)
     raised = order.priority != URGENT
     if raised:
         order.priority = URGENT
@@ -196,7 +202,7 @@ def danger_order_of(session: Session, conversation_id: str) -> WorkOrder | None:
 
 def _step(
     session: Session, order: WorkOrder, state: str, *, now: datetime, by: str, note: str = "",
-    conversation_id: str | None = None,
+    conversation_id: str | None = None, agent_id: int | None = None,
 ) -> OrderEvent:  # fmt: skip
     """Change the state by the table and write it down."""
     if state not in NEXT.get(order.state, frozenset()):
@@ -207,7 +213,9 @@ def _step(
     for kind in _KEEPS.get(state, ()):
         promise.keep(session, Subject("order", order.id), kind, now=now)
     kind = "cancelled" if state == "cancelled" else "state"
-    return happened(session, order, kind, by=by, now=now, values=values, conversation_id=conversation_id)
+    return happened(
+        session, order, kind, by=by, now=now, values=values, conversation_id=conversation_id, agent_id=agent_id
+    )
 
 
 def _tell(

@@ -15,6 +15,7 @@ from core.errors import BusinessError
 from core.fields import Keyring
 
 URGENT, NORMAL = "urgent", "normal"
+STAFF, AGENT = "staff", "agent"  # who did something, and the key of his number in the values of an event
 DANGER = "danger"  # the family of all orders that a danger opened
 
 # 受理 派发 接单 到达 处理 回单 归档, and 撤销: state -> the states that may follow. A refused order goes back to
@@ -104,7 +105,7 @@ class OrderEvent(WorkOrderBase):
     at: Mapped[datetime] = mapped_column(Instant)
     # filed joined note state urged raised escalated cancelled confirmed reopened left
     kind: Mapped[str] = mapped_column(String(12))
-    by: Mapped[str] = mapped_column(String(10))  # customer | staff | system
+    by: Mapped[str] = mapped_column(String(10))  # customer | staff | system; `values` may have which agent
     conversation_id: Mapped[str | None] = mapped_column(String(36), index=True)
     cause: Mapped[str | None] = mapped_column(String(80))  # the message it came with: once
     values: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)

@@ -18,10 +18,10 @@ from actions.smalltalk import ActionRepeat
 from core.work_order import Filing, file_order, progress
 
 FULL = (
-    "坐席王岚今天上午9点帮您处理过：已经办好的是已核对10月账单，第二档没有多算、投诉已登记；"
-    "还在办的是抄表班组复核表数；答应您的是复核结果给您回电（今天下午6点前）。"
+    "坐席王岚今天上午9点帮您处理过。已办：已核对10月账单，第二档没有多算；投诉已登记。"
+    "还没办：抄表班组复核表数。答应您：复核结果给您回电（今天下午6点前）。"
 )
-BRIEF = "坐席王岚那边的处理情况，前面跟您说过了。答应您的是复核结果给您回电（今天下午6点前）。还没到时间，请再等一等。"
+BRIEF = "坐席王岚那边的处理情况，前面跟您说过了。答应您：复核结果给您回电（今天下午6点前）。还没到时间，请再等一等。"
 
 
 # -- questions about it
@@ -49,6 +49,12 @@ def test_a_question_of_an_intent_of_the_note_gets_it_before_the_normal_answer_an
 def test_who_has_not_proved_an_account_is_still_asked_for_it_after_the_note(writing: Desk) -> None:
     said = Talk(writing).say("action_query_bill", "上个月电费多少")
     assert (said.lead, said.response) == (FULL, "utter_not_identified")
+
+
+def test_who_asks_for_the_promise_and_for_his_money_in_one_message_gets_both(writing: Desk) -> None:
+    talk = Talk(writing, None, writing.account("user_class = 'residential'"))
+    said = talk.say("action_query_balance", "你们答应我什么了，我还欠多少电费")
+    assert (said.lead, said.response) == (FULL, "utter_balance_due")
 
 
 def test_a_question_of_another_intent_is_answered_as_ever(writing: Desk) -> None:
@@ -146,6 +152,47 @@ def test_an_order_that_is_long_over_is_no_answer_to_what_came_of_the_talk(writin
     assert (named.lead, named.response) == (FULL, "utter_order_progress")
 
 
+@pytest.mark.parametrize("text", ["你们答应我什么了", "刚才那个人怎么说的", "说好的几点打电话呢", "许了我么事咧"])
+def test_question_for_what_was_said_or_promised_gets_the_note_and_no_order_beside_it(writing: Desk, text: str) -> None:
+    services = writing.services
+    filing = Filing(cause="c1:1", kind="repair", category="故障报修→低压停电→一户停电", conversation_id="c1")
+    with services.workorder.transaction() as session:
+        number = file_order(session, filing, keyring=services.keyring, now=NOW - HOUR).order.order_no
+    said = Talk(writing).say("action_query_work_order", text, "query_work_order")
+    assert (said.lead, said.response) == (FULL, "")
+    named = Talk(writing).say(
+        "action_query_work_order", f"{number}那张{text}", "query_work_order", work_order_no=number
+    )
+    assert named.response == "utter_order_progress"
+
+
+# -- how it reads
+
+
+@pytest.mark.parametrize(
+    ("note", "read"),
+    [
+        (
+            {"done": ["已派抢修班"], "open": ["10月电费还没说明"], "promised": []},
+            "已办：已派抢修班。还没办：10月电费还没说明。",
+        ),
+        (
+            {"done": ["查了表，没坏。", "·退了30.5元！"], "open": [], "promised": [{"text": "短信发账单，"}]},
+            "已办：查了表，没坏；退了30.5元。答应您：短信发账单。",
+        ),
+        ({"done": ["换了表箱\n\n拍了照。"], "open": ["。", "…"], "promised": []}, "已办：换了表箱；拍了照。"),
+        ({"done": [], "open": ["10月为什么多？"], "promised": []}, "还没办：10月为什么多。"),
+        (
+            {"done": [], "open": [], "promised": [{"text": "我会打给您。", "due_at": "2026-11-23T10:00:00+08:00"}]},
+            "答应您：我会打给您（明天上午10点前）。",
+        ),
+    ],
+)
+def test_whatever_a_person_typed_reads_as_a_short_list(writing: Desk, note: dict[str, Any], read: str) -> None:
+    said = Talk(writing, changed(**note)).say("action_query_work_order", "到哪了")
+    assert said.lead == f"坐席王岚今天上午9点帮您处理过。{read}"
+
+
 # -- promises
 
 
@@ -153,7 +200,7 @@ def test_promise_whose_time_is_over_is_admitted_and_a_person_offered_with_the_re
     late = changed(promised=[{"text": "给您回电", "due_at": (NOW - 90 * HOUR / 60).isoformat()}], done=[], open=[])
     said = Talk(writing, late).say("action_urge_work_order", "怎么还没回电")
     assert said.lead == (
-        "坐席王岚今天上午9点帮您处理过：答应您的是给您回电（原定今天上午8点半前，已经过了）。"
+        "坐席王岚今天上午9点帮您处理过。答应您：给您回电（原定今天上午8点半前，已经过了）。"
         "我这边没有查到办好的记录，让您白等了，对不起。可以马上转人工问清楚。"
     )
     assert list(said.buttons) == [("转人工", '/inform{"choice": "person_rule"}')]
@@ -282,6 +329,6 @@ def test_note_of_a_later_case_is_told_in_full_again(writing: Desk) -> None:
     talk = Talk(writing)
     assert talk.say("action_query_work_order", "到哪了").lead == FULL
     talk.note = changed(case=8, agent=3, agent_name="小王", done=["已退费"], open=[], promised=[])
-    assert talk.say("action_query_work_order", "到哪了").lead == "坐席小王今天上午9点帮您处理过：已经办好的是已退费。"
+    assert talk.say("action_query_work_order", "到哪了").lead == "坐席小王今天上午9点帮您处理过。已办：已退费。"
     talk.note = changed(case=9, agent=3, done=["已退费"], open=[], promised=[])
-    assert talk.say("action_query_work_order", "到哪了").lead == ("人工坐席今天上午9点帮您处理过：已经办好的是已退费。")
+    assert talk.say("action_query_work_order", "到哪了").lead == ("人工坐席今天上午9点帮您处理过。已办：已退费。")

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 from bridge_kit import Bridge, Customer
+from handoff_kit import DeskRoom
 from sqlalchemy import select
 
 from api.deliveries import deliver_due
+from api.dispatch import dispatch_once
 from core import conversation as log_of
+from core.handoff import life
+from core.handoff.ending import WrapUp
+from core.handoff.tables import Handoff
 from core.outbox import OutboxItem
 from core.safety import SafetyLine
 from core.work_order import OrderEvent, WorkOrder, note_context
@@ -43,6 +48,46 @@ async def test_what_is_typed_after_a_danger_is_on_the_urgent_order(bridge: Bridg
     assert [one["text"] for one in second["messages"]] == [wording.danger_note_again]
     assert deliver_due(bridge.parts) == 3
     assert _notes(bridge, customer) == ["中山大道万松里门口", "旁边有小孩"]
+
+
+def _latest(bridge: Bridge, customer: Customer) -> Handoff:
+    query = select(Handoff).where(Handoff.conversation_id == customer.conversation_id).order_by(Handoff.id.desc())
+    with bridge.parts.bridge.reading() as session:
+        return session.scalars(query.limit(1)).one()
+
+
+@pytest.mark.parametrize("open_order", [True, False], ids=["order open", "order closed"])
+async def test_while_its_order_is_open_a_new_wish_for_a_person_is_a_danger_again(
+    bridge: Bridge, open_order: bool
+) -> None:
+    customer = await bridge.customer()
+    await customer.say(DANGER)
+    deliver_due(bridge.parts)
+    room = DeskRoom(bridge.parts.bridge, bridge.clock())
+    agent, case = room.agent(), _latest(bridge, customer)
+    assert case.summary["wish"] == DANGER
+    room.claim(case, agent)
+    room.call(life.wrap_up, case.conversation_id, WrapUp(outcome="ordered"), agent_id=agent)
+    if not open_order:
+        with bridge.parts.workorder.transaction() as session:
+            query = select(WorkOrder).where(WorkOrder.conversation_id == customer.conversation_id)
+            session.scalars(query).one().state = "closed"
+    await customer.say("转人工")
+    again = _latest(bridge, customer)
+    assert (again.reason, again.priority) == ("asked", 5)
+    await dispatch_once(bridge.parts)
+    again = _latest(bridge, customer)
+    expected = (0, ["danger"]) if open_order else (5, [])
+    assert (again.priority, again.summary["flags"]) == expected
+
+
+async def test_a_danger_told_while_waiting_is_what_the_summary_begins_with(bridge: Bridge) -> None:
+    customer = await bridge.customer()
+    await customer.say("转人工")
+    await customer.say(DANGER)
+    await customer.say("现在变压器也冒烟了")
+    case = _latest(bridge, customer)
+    assert (case.reason, case.summary["wish"]) == ("danger", DANGER)
 
 
 async def test_a_second_danger_joins_the_order_of_the_first(bridge: Bridge) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from bridge_kit import ROOT, customer_token
 from supervision_kit import MONDAY, Office, office, refused
 
+from core.business import BusinessTable
 from core.canned import (
     CannedAnswer,
     CannedDataError,
@@ -35,6 +37,12 @@ async def desk(urls: Any) -> AsyncIterator[Office]:
 
 def test_the_first_answers_cover_every_skill_and_fit_a_phone() -> None:
     answers = load_canned(FILE).answers
+    said = {one.shortcut: one.text for one in answers}
+    limits = {name: BusinessTable.load(ROOT / "data" / "business").get(name).limit for name in ("complaint", "repair")}
+    assert limits["complaint"] is not None and limits["repair"] is not None
+    figures = re.compile(r"\d+(?:小时|个工作日|分钟)")
+    assert figures.findall(said["promise"]) == figures.findall(limits["complaint"].text)
+    assert figures.findall(said["crew"]) == figures.findall(limits["repair"].text)
     assert len(answers) >= 25
     assert {one.skill for one in answers} == {None, "repair", "billing", "business", "complaint"}
     assert max(len(one.text) for one in answers) <= 120

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import pytest
 from bridge_kit import Bridge, running, settings
 from sqlalchemy import select
 
+from api.deliveries import deliver_notices
 from api.desk import customer, orders
 from api.desk.redaction import redactor_for
 from core import agent as people
@@ -31,7 +32,7 @@ from core.desk_session import open_session
 from core.handoff.tables import Handoff
 from core.migrations import upgrade
 from core.reveal import Reveal
-from core.work_order import order_by_no
+from core.work_order import order_by_no, urge
 
 if TYPE_CHECKING:
     from core.fields import Keyring
@@ -256,7 +257,7 @@ async def test_an_order_is_filed_once_followed_and_moved_on(office: Office) -> N
     talk = office.talk(seat)
     (account,) = (await seat.get(f"/conversations/{talk.id}/customer"))["accounts"]
     body = {
-        "client_id": "c-1", "business": "fault_trip", "account": account["ref"],
+        "client_id": "c-1", "business": "fault_trip", "account_ref": account["ref"],
         "values": {"what": f"总闸反复跳，找{office.own['name']}，打13797004455"},
     }  # fmt: skip
     path = f"/conversations/{talk.id}/orders"
@@ -278,6 +279,77 @@ async def test_an_order_is_filed_once_followed_and_moved_on(office: Office) -> N
     value = await seat.post(f"/conversations/{talk.id}/reveal", field=f"order:{number}:contact", reason=REASON)
     assert value["value"] == office.own["phone"]
     assert [one["order_no"] for one in (await seat.get(f"/conversations/{talk.id}/customer"))["orders"]] == [number]
+
+
+async def test_the_history_of_an_order_names_the_agent_who_filed_urged_and_moved_it(office: Office) -> None:
+    seat = await office.seat()
+    talk = office.talk(seat)
+    values = {"what": "半边没电", "address": "汉阳区琴台路知音苑6栋", "phone": "13797004455"}
+    path = f"/conversations/{talk.id}/orders"
+    number = (await seat.post(path, client_id="h-1", business="fault_phase", values=values))["order"]["order_no"]
+    await seat.post(f"{path}/{number}/urge")
+    shown = await seat.post(f"{path}/{number}/progress", state="dispatched")
+    done = [(one["kind"], one["by"], one["agent"]) for one in shown["history"]]
+    assert done == [
+        ("filed", "staff", "何敏"), ("urged", "staff", "何敏"), ("raised", "system", None), ("state", "staff", "何敏"),
+    ]  # fmt: skip
+    with office.bridge.parts.workorder.transaction() as session:
+        urge(session, order_by_no(session, number), now=office.bridge.clock() + timedelta(hours=1))
+    last = (await seat.get(f"{path}/{number}"))["history"][-1]
+    assert (last["kind"], last["by"], last["agent"]) == ("urged", "customer", None)
+
+
+async def test_the_customer_reads_once_what_an_agent_filed_and_what_was_promised(office: Office) -> None:
+    seat = await office.seat()
+    talk = office.talk(seat)
+    path, place = f"/conversations/{talk.id}/orders", {"address": "汉阳区琴台路知音苑6栋", "phone": "13797004455"}
+    trouble = {"client_id": "n-1", "business": "fault_phase", "values": {"what": "半边没电", **place}}
+    unkind = {"client_id": "n-2", "business": "complaint", "values": {"kind": "conduct", "detail": "窗口挂我电话"}}
+    repair = (await seat.post(path, **trouble))["order"]["order_no"]
+    complaint = (await seat.post(path, **unkind))["order"]
+    await seat.post(path, **trouble)
+    due = office.bridge.parts.wording.instant(
+        datetime.fromisoformat(complaint["promise"]["due_at"]), now=office.bridge.clock()
+    )
+    for _ in range(2):
+        deliver_notices(office.bridge.parts)
+    said = [row.text for row in office.bridge.rows(talk.id) if row.author == "system"]
+    assert [one.partition("。有进展")[0] for one in said] == [
+        f"坐席已为您登记缺相、半边没电，工单号{repair}。城区一般45分钟、农村90分钟、偏远地区2小时内到达现场",
+        f"坐席已为您登记投诉，工单号{complaint['order_no']}。24小时内联系您，5个工作日内答复，也就是{due}前",
+    ]
+
+
+async def test_an_order_that_needs_an_account_says_so_and_takes_what_is_on_file(office: Office) -> None:
+    seat = await office.seat()
+    talk = office.talk(seat)
+    rows = {row["key"]: row for row in await seat.get("/businesses")}
+    assert (rows["meter_check"]["account_needed"], rows["repair"]["account_needed"]) == (True, False)
+    prefill = {one["name"]: one["prefill"] for one in rows["fault_trip"]["fields"]}
+    assert (prefill["what"], prefill["address"], prefill["phone"]) == (None, "按登记的", "按登记的")
+    path = f"/conversations/{talk.id}/orders"
+    assert refused(await seat.call("POST", path, client_id="a-1", business="meter_check")) == (422, "no_such_account")
+    (account,) = (await seat.get(f"/conversations/{talk.id}/customer"))["accounts"]
+    values = {"what": "总闸跳", "address": "按登记的", "phone": " 按登记的 "}
+    body = {"client_id": "a-2", "business": "fault_trip", "values": values}
+    answer = await seat.call("POST", path, **body)
+    assert (refused(answer), answer.json()["fields"].keys()) == ((422, "bad_fields"), {"address", "phone"})
+    number = (await seat.post(path, account_ref=account["ref"], **body))["order"]["order_no"]
+    for part, own in (("contact", "phone"), ("address", "address")):
+        shown = await seat.post(f"/conversations/{talk.id}/reveal", field=f"order:{number}:{part}", reason=REASON)
+        assert shown["value"] == office.own[own]
+
+
+async def test_reading_along_is_audited_once_in_a_session_and_by_who_does_not_hold_it_alone(office: Office) -> None:
+    holder, chief = await office.seat(), await office.seat("supervisor")
+    talk, other = office.talk(holder), office.talk(holder)
+    for path in (f"/{talk.id}", f"/{talk.id}/messages?after=0", f"/{talk.id}", f"/{other.id}/messages?after=0"):
+        await chief.get(f"/conversations{path}")
+        await holder.get(f"/conversations{path}")
+    with office.bridge.parts.bridge.reading() as session:
+        rows = [(row.action, row.subject) for row in audit.entries(session, agent_id=chief.id, limit=10)]
+    assert sorted(rows) == sorted([("conversation_read", talk.id), ("conversation_read", other.id)])
+    assert office.audited(holder) == []
 
 
 async def test_what_cannot_be_filed_or_moved_says_why(office: Office) -> None:

@@ -16,7 +16,7 @@ from core.conversation import Draft
 from core.handoff.tables import HandoffEvent
 from core.identity import read_identity
 from core.knowledge import Knowledge
-from core.knowledge_search import KnowledgeSearch
+from core.knowledge_search import KnowledgeSearch, terms_of
 
 SAID = BotTurn(
     (
@@ -101,8 +101,8 @@ async def test_without_the_bot_the_knowledge_is_still_there(desk: Office, rasa: 
     assert all(one["item"] for one in found["drafts"])
 
 
-@pytest.mark.parametrize("said", ["你们快点", "你们快点啊都等了一个小时了", "你们到底管不管", "有人没", "你妈的快来人"])
-async def test_who_only_presses_for_speed_is_offered_no_piece_of_knowledge(desk: Office, said: str) -> None:
+@pytest.mark.parametrize("said", ["13871234567", "我的号码是13871234567", "12398", "好的 3栋", "你们快点", "你们快点啊都等了一个小时了", "你们到底管不管", "有人没", "你妈的快来人"])
+async def test_who_presses_for_speed_or_gives_a_number_is_offered_no_piece_of_knowledge(desk: Office, said: str) -> None:
     seat = await desk.seat()
     customer, _ = await desk.case()
     await customer.say(said)
@@ -163,6 +163,12 @@ def test_unseen_questions_mostly_find_their_item_among_three(search: KnowledgeSe
     assert sum(found) / len(found) > 0.7
     silent = [not search.find(text) for text, right in rows if right == "-"]
     assert sum(silent) / len(silent) > 0.7
+
+
+def test_figures_do_not_make_a_telephone_number_a_question_but_a_hot_line_is_one(search: KnowledgeSearch) -> None:
+    assert search.find("13812398655") == []
+    assert terms_of("12398是什么") == {"12398", *terms_of("是什么")}
+    assert terms_of("户号1239855512398") == terms_of("户号")
 
 
 @pytest.mark.parametrize("text", ["", "嗯", "今天天气真好啊", "帮我订一张去北京的火车票", "🙏🙏🙏", "哈哈哈哈"])

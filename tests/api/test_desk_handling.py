@@ -13,6 +13,7 @@ from sqlalchemy import select
 from supervision_kit import MONDAY, Office, Seat, office, refused, text_of
 
 from api.rasa import BotTurn
+from core.audit import entries
 from core.conversation import Draft, find_conversation
 from core.handoff import life
 from core.handoff.tables import Handoff
@@ -61,12 +62,41 @@ async def test_a_whisper_is_read_by_its_agent_and_by_supervisors_alone(desk: Off
 
 
 async def test_the_clock_is_paused_for_a_reason_of_the_settings_and_goes_on(desk: Office) -> None:
-    seat, _, path = await talking(desk)
+    seat, customer, path = await talking(desk)
+    assert refused(await seat.call("POST", f"{path}/pause", reason="waiting_field")) == (409, "customer_waits")
+    desk.reply(customer, seat, "我请现场看一下")
     assert (await seat.post(f"{path}/pause", reason="waiting_field"))["paused_reason"] == "waiting_field"
     view = (await seat.get(path))["case"]
     assert view["clocks"]["closure"]["state"] == "paused"
     assert (await seat.post(f"{path}/resume"))["paused_reason"] is None
     assert refused(await seat.call("POST", f"{path}/pause", reason="coffee")) == (422, "unknown_choice")
+
+
+async def test_pauses_help_and_passing_on_are_audited_by_ids_alone(desk: Office) -> None:
+    seat, customer, path = await talking(desk)
+    desk.reply(customer, seat, "我去问一下班组")
+    desk.reply(customer, seat, "我请现场看一下")
+    for name, body in (
+        ("pause", {"reason": "waiting_field"}), ("resume", {}), ("help", {"text": "客户电话13871234567，怎么答？"}),
+        ("pause", {"reason": "coffee"}), ("transfer", {"skill": "billing", "note": "王小姐，请接着查"}),
+    ):  # fmt: skip
+        await seat.call("POST", f"{path}/{name}", **body)
+    rows = desk.write(lambda s: [(r.action, r.subject, r.detail) for r in entries(s, agent_id=seat.id, limit=9)])
+    where = customer.conversation_id
+    assert rows == [
+        ("paused", where, {"reason": "waiting_field"}), ("resumed", where, {}), ("help_asked", where, {}),
+        ("transferred", where, {"to": "billing"}),
+    ]  # fmt: skip
+
+
+async def test_the_clock_of_a_danger_is_not_paused(desk: Office) -> None:
+    seat, customer, path = await talking(desk)
+    again = {"reason": "danger", "book": desk.bridge.parts.book, "now": desk.clock()}
+    desk.write(lambda session: life.request(session, customer.conversation_id, **again).id)
+    desk.reply(customer, seat, "人离远点，抢修在路上")
+    answer = await seat.call("POST", f"{path}/pause", reason="waiting_field")
+    assert refused(answer) == (409, "in_danger")
+    assert answer.json()["detail"] == "有危险的会话不能暂停。"
 
 
 async def test_help_is_a_note_that_supervisors_hear_of(desk: Office) -> None:

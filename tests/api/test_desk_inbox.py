@@ -13,7 +13,7 @@ from supervision_kit import BOOK, MONDAY, Office, Seat, office, refused
 
 from core.conversation import Draft, find_conversation, record_reply
 from core.desk_feed import events_after, last_seq
-from core.handoff import life
+from core.handoff import life, routing
 from core.handoff.tables import Handoff
 
 
@@ -187,6 +187,15 @@ async def test_of_two_agents_one_gets_the_case_and_the_other_reads_who_has_it(de
             assert refused(answer) == (409, "already_taken")
             assert answer.json()["holder"]["id"] == won[0].id
     assert (await won[0].post(f"/cases/{case}/claim"))["holder"]["id"] == won[0].id  # again changes nothing
+
+
+async def test_who_claims_without_having_opened_the_inbox_is_there(desk: Office) -> None:
+    seat = await desk.seat()
+    _, case = await desk.case()
+    desk.clock.on(minutes=10)  # signed in, and nothing since
+    await seat.post(f"/cases/{case}/claim")
+    with desk.bridge.parts.bridge.reading() as session:
+        assert routing.vanished(session, book=BOOK, now=desk.clock()) == []
 
 
 async def test_a_full_agent_takes_no_more(desk: Office) -> None:

@@ -126,7 +126,20 @@ def test_somebody_who_is_behind_with_a_bill_has_the_flag_of_arrears(sources: Sou
     card = customer_card(sources, talk(sources, account), now=NOW)
     assert card["flags"] == ["arrears"]
     assert card["accounts"][0]["unpaid"][0]["overdue_days"] > 0
+    late = [Decimal(one["unpaid"]) for one in card["accounts"][0]["unpaid"] if one["overdue_days"] > 0]
+    assert Decimal(card["accounts"][0]["arrears"]) == sum(late)
     assert "overdue" in {bill["status"] for bill in card["accounts"][0]["bills"]}
+
+
+def test_a_bill_that_is_not_due_yet_is_owed_but_no_arrears(sources: Sources) -> None:
+    account = account_of(sources, owing=True)
+    late = customer_card(sources, talk(sources, account), now=NOW)["accounts"][0]["unpaid"]
+    due = datetime.fromisoformat(f"{late[0]['due_on']}T12:00:00+08:00")
+    card = customer_card(sources, talk(sources, account), now=due)
+    (one,) = card["accounts"]
+    assert (one["arrears"], one["overdue"], card["flags"]) == ("0.00", False, [])
+    assert Decimal(one["owed"]) > 0
+    assert one["unpaid"][0]["due_on"] == late[0]["due_on"]
 
 
 def test_nothing_on_the_card_is_in_clear(sources: Sources) -> None:

@@ -311,12 +311,36 @@ def test_help_is_a_note_and_a_whisper_is_for_the_holder_alone(room: DeskRoom) ->
 def test_a_pause_needs_a_reason_of_the_settings_and_ends_with_the_transfer(room: DeskRoom) -> None:
     agent = room.agent()
     case = room.taken(agent)
+    room.replies(case, agent)
     with pytest.raises(ValueError, match="lunch"):
         room.call(life.pause, case.conversation_id, agent_id=agent, reason="lunch")
     for _ in range(2):
         room.call(life.pause, case.conversation_id, agent_id=agent, reason="waiting_field")
     room.call(life.transfer, case.conversation_id, agent_id=agent, note="现场已到", to_skill="repair")
-    assert room.kinds(case)[2:] == ["paused", "resumed", "transferred"]
+    assert room.kinds(case)[3:] == ["paused", "resumed", "transferred"]
+
+
+def test_no_clock_is_held_while_the_customer_waits_or_is_in_danger(room: DeskRoom) -> None:
+    agent, other = room.agent(), room.agent()
+    case, danger = room.taken(agent), room.taken(agent, reason="danger")
+
+    def holds(one: Handoff, by: int) -> None:
+        room.call(life.pause, one.conversation_id, agent_id=by, reason="waiting_field")
+
+    with pytest.raises(life.CustomerWaits):
+        holds(case, agent)  # the wish for a person has no answer yet
+    room.replies(case, agent)
+    room.writes(case, "那我今天能来电吗")
+    with pytest.raises(life.CustomerWaits):
+        holds(case, agent)
+    room.replies(case, agent)
+    room.writes(case, "谢谢", closing=True)
+    room.call(life.reassign, case.conversation_id, agent_id=agent, to_agent=other, note="请接着办")
+    holds(case, other)
+    room.replies(danger, agent)
+    with pytest.raises(life.InDanger):
+        holds(danger, agent)
+    assert (room.kinds(case).count("paused"), room.kinds(danger).count("paused")) == (1, 0)
 
 
 def test_leaving_the_queue_ends_the_case(room: DeskRoom) -> None:

@@ -260,6 +260,42 @@ def test_handling_times_are_learned_from_the_latest_cases(room: DeskRoom) -> Non
     assert waits == timedelta(minutes=(10 * 1 + 5 * 7) / 15)
 
 
+def test_nobody_is_told_at_once_while_the_head_of_the_line_waits_for_long(room: DeskRoom) -> None:
+    agent = room.agent(capacity=4)
+    first = room.request()
+    assert _view(room, first).wait == timedelta(0)
+    room.passes(minutes=13)
+    room.alive(agent)
+    second = room.request()
+    assert [_view(room, case).wait for case in (first, second)] == [timedelta(minutes=13)] * 2
+    said = speech.standing(_view(room, second), book=BOOK, now=room.now)
+    assert said == "您前面还有 1 位，大约要等 13 分钟。"
+    room.offer(first, agent)  # rings again: nobody knows whether it is answered this time
+    assert _view(room, first).wait is None
+    assert _view(room, second).wait == timedelta(minutes=13)
+
+
+def test_a_line_that_moves_goes_by_the_model_again(room: DeskRoom) -> None:
+    agent = room.agent(capacity=1)
+    room.taken(agent)
+    line = [room.request() for _ in range(2)]
+    room.passes(minutes=20)
+    helper = room.agent(capacity=1)
+    room.alive(agent)
+    room.claim(line[0], helper)
+    room.passes(seconds=10)
+    assert _view(room, line[1]).wait == timedelta(minutes=BOOK.limits.handling_minutes["business"]) / 2
+
+
+def test_who_is_given_back_has_not_waited_while_somebody_had_him(room: DeskRoom) -> None:
+    agent, other = room.agent(), room.agent()
+    case = room.taken(agent)
+    room.passes(minutes=30)
+    room.alive(other)
+    room.call(life.vanish, case.id)
+    assert _view(room, case).wait == timedelta(0)
+
+
 def test_with_nobody_on_duty_no_wait_is_claimed_and_the_promise_is_in_working_time(room: DeskRoom) -> None:
     room.now = room.now.replace(hour=21)  # after the desk's hours
     case = room.request(intents=["query_bill"])

@@ -12,7 +12,7 @@ from handoff_kit import BOOK
 from pydantic import ValidationError
 
 from core.handoff.rules import BadRules, Rules
-from core.handoff.summary import summary_of
+from core.handoff.summary import danger_first, summary_of
 from core.handoff.tables import REASONS
 
 RULES = BOOK.rules
@@ -167,6 +167,24 @@ def test_without_a_form_the_summary_tells_what_was_asked() -> None:
     )  # fmt: skip
     assert (found["wish"], found["understood"], found["missing"]) == ("电费为什么高", ["查电费账单"], [])
     assert _talk() == {"wish": "", "understood": [], "checked": [], "missing": [], "intents": []}
+
+
+def test_a_form_that_was_given_up_is_no_wish_any_more() -> None:
+    form = {"title": "查电费账单", "values": {}, "missing": ["户号"]}
+    given_up = [
+        _Row("customer", {"intent": "report_outage"}), _Row("customer", {"intent": "query_bill", "form": form}),
+        _Row("customer", {"intent": "inform", "form": form}), _Row("customer", {"intent": "cancel"}),
+    ]  # fmt: skip
+    assert (_talk(*given_up)["wish"], _talk(*given_up)["intents"]) == ("报停电", ["report_outage"])
+    assert _talk(*given_up[1:])["wish"] == ""
+    assert _talk(*given_up[:3])["wish"] == "查电费账单"
+
+
+def test_the_summary_of_a_danger_begins_with_what_was_said() -> None:
+    before = _talk(_Row("customer", {"intent": "query_bill"}))
+    found = danger_first(before, " 电线掉下来冒火花了 ", book=BOOK)
+    assert found == before | {"wish": "电线掉下来冒火花了、查电费账单"}
+    assert danger_first({}, "电表箱冒烟", book=BOOK)["wish"] == "电表箱冒烟"
 
 
 def test_an_open_form_counts_its_own_failures() -> None:

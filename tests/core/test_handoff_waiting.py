@@ -294,12 +294,34 @@ def test_holding_the_clock_does_not_forget_who_waits_for_an_answer(room: DeskRoo
     agent = room.agent()
     case = room.taken(agent)
     room.replies(case, agent)
+    room.call(life.pause, case.conversation_id, agent_id=agent, reason="waiting_field")
     room.writes(case, "那我今天能来电吗")
-    for step, more in ((life.pause, {"reason": "waiting_field"}), (life.resume, {})):
-        room.passes(seconds=20)
-        room.call(step, case.conversation_id, agent_id=agent, **more)
-    room.passes(seconds=60)
+    room.passes(seconds=20)
+    room.call(life.resume, case.conversation_id, agent_id=agent)
+    room.passes(seconds=80)
     assert room.step(case) == "agent_silent"
+
+
+def test_who_asked_nothing_new_is_not_told_that_he_waits_when_the_case_goes_on_to_another(room: DeskRoom) -> None:
+    agent, other = room.agent(), room.agent()
+    case = room.taken(agent)
+    room.replies(case, agent)
+    room.call(life.reassign, case.conversation_id, agent_id=agent, to_agent=other, note="请接着办")
+    room.passes(seconds=100)
+    assert (room.step(case), _warnings(room)) == ("agent_silent", [(other, "agent_silent")])
+    room.passes(seconds=200)
+    assert room.step(case) == "escalated"
+    assert BOOK.words.agent_late not in room.lines(case)
+
+
+def test_who_got_no_answer_before_the_case_went_on_is_told_that_it_takes_long(room: DeskRoom) -> None:
+    agent, other = room.agent(), room.agent()
+    case = room.taken(agent)
+    room.replies(case, agent)
+    room.writes(case, "那我今天能来电吗")
+    room.call(life.reassign, case.conversation_id, agent_id=agent, to_agent=other, note="请接着办")
+    room.passes(seconds=300)
+    assert (room.step(case), room.lines(case)[-1]) == ("escalated", BOOK.words.agent_late)
 
 
 def test_when_the_only_agent_vanishes_nobody_is_promised_another_one(room: DeskRoom) -> None:

@@ -35,13 +35,13 @@ function TotpDialog({ desk, close }) {
     event.preventDefault();
     if (!state.busy) (on ? off : secret ? confirm : begin)();
   };
-  return html`<${Dialog} title="登录动态码" close=${close} size="small"><form onsubmit=${submit}>
+  return html`<${Dialog} title="动态码" close=${close} size="small"><form onsubmit=${submit}>
     ${on && html`<p>动态码已启用。停用需要输入密码。</p>`}
-    ${!on && !secret && html`<p>启用后，登录时除密码外还要输入手机验证器上的 6 位数字。</p>`}
-    ${secret && html`<p>在验证器中选择“手动输入密钥”，填入：</p><p class="secret num">${(secret.secret || "").replace(/(.{4})/g, "$1 ")}</p>
+    ${!on && !secret && html`<p>启用后，登录时除密码外还要输入手机上的 6 位动态码。</p>`}
+    ${secret && html`<p>在手机的动态码应用里选“手动输入密钥”，填入：</p><p class="secret num">${(secret.secret || "").replace(/(.{4})/g, "$1 ")}</p>
       <${CopyButton} text=${secret.secret}/>`}
     ${secret
-      ? html`<${TextField} label="验证器上的 6 位数字" inputmode="numeric" value=${code} set=${setCode} max="8"/>`
+      ? html`<${TextField} label="手机上的 6 位动态码" inputmode="numeric" value=${code} set=${setCode} max="8"/>`
       : html`<${TextField} label="当前密码" type="password" autocomplete="current-password" value=${password} set=${setPassword}/>`}
     <p class="form-error" role="alert">${state.error}</p>
     <button type="submit" class=${on ? "danger" : "primary"} aria-disabled=${String(state.busy)}>${on ? "停用动态码" : secret ? "启用" : "下一步"}</button>
@@ -79,7 +79,7 @@ const MeMenu = ({ desk }) => html`<${Menu} label="我的账号" glyph="person" t
   items=${[
     { title: ROLES[desk.me.role] + "：" + (desk.me.skills || []).map(skillWord).join("、") },
     { label: "更换密码", run: () => desk.ask(PasswordDialog) },
-    { label: "登录动态码", run: () => desk.ask(TotpDialog) },
+    { label: "动态码", run: () => desk.ask(TotpDialog) },
     alerts.notices === "default" && { label: "开启桌面通知", run: () => wantNotices(desk) },
     { label: "键盘操作", key: "?", run: () => desk.ask(KeysDialog) },
     { label: "退出登录", run: () => desk.askToLeave(), tone: "bad" },

@@ -36,14 +36,14 @@ function FormDialog({ desk, close, talk }) {
   const { value, error, loading } = useAsk(() => desk.businesses(), []);
   const [query, setQuery] = useState("");
   const doing = useDoing(close);
-  const words = query.trim();
-  const found = (value || []).filter((one) => !words || (one.title + (one.category || "")).includes(words));
+  const found = businessesFor(desk, value || [], query, intentsOf(desk, talk));
   const send = (one) => doing.run(async () => desk.sends.add(talk.id, { form: one.key }, "［表单：" + one.title + "］"));
   return html`<${Dialog} title="请客户填表" close=${close} size="small">
     <p class="hint">客户会收到一个按钮，点开后由电小服逐项询问，您能看到过程。</p>
-    <${TextField} label="查找业务" value=${query} set=${setQuery}/>
+    <${TextField} label="查找业务" value=${query} set=${setQuery} placeholder="如：报修、校表、投诉"/>
     ${loading && html`<${Spinner}/>`}${error && html`<${Failed} error=${error}/>`}<${DoingError} doing=${doing}/>
     <ul class="intent-list">${found.map((one) => html`<li><button type="button" onclick=${() => send(one)}>${one.title}</button></li>`)}</ul>
+    ${value && !found.length && html`<${NoBusiness} query=${query}/>`}
   <//>`;
 }
 

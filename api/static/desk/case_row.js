@@ -51,8 +51,8 @@ function CaseDeeds({ desk, one, list, place }) {
       <button type="button" onclick=${() => desk.decline(one)}>不接</button></div>`;
   }
   if (list === "queue" && one.offered_to) return html`<div class="deeds quiet-line">正派给 ${desk.agentName(one.offered_to)}</div>`;
-  if (list === "queue") return html`<div class="deeds hidden-deed"><button type="button" aria-label=${"领取：" + customerOf(one)} onclick=${() => desk.claim(one)}>领取</button></div>`;
-  if (list === "messages" && !one.holder) return html`<div class="deeds hidden-deed"><button type="button" aria-label=${"处理留言：" + customerOf(one)} onclick=${() => desk.claim(one)}>处理</button></div>`;
+  if (list === "queue") return html`<div class="deeds side-deed"><button type="button" aria-label=${"领取：" + customerOf(one)} onclick=${() => desk.claim(one)}>领取</button></div>`;
+  if (list === "messages" && !one.holder) return html`<div class="deeds side-deed"><button type="button" aria-label=${"处理留言：" + customerOf(one)} onclick=${() => desk.claim(one)}>处理</button></div>`;
   if (list === "wrap_up") return html`<div class="deeds"><button type="button" class="primary" onclick=${() => desk.wrapUp(one.conversation_id)}>填写小结</button></div>`;
   return null;
 }

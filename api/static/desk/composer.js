@@ -33,6 +33,7 @@ Object.assign(Desk.prototype, {
   wipe() {
     const start = "dianfu:desk:" + this.me?.login + ":";
     try {
+      sessionStorage.removeItem(this.openSlot);
       for (const key of Object.keys(localStorage)) if (key.startsWith(start)) localStorage.removeItem(key);
     } catch {
       /* nothing is kept where nothing may be stored */

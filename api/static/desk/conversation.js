@@ -4,7 +4,7 @@ function Nothing({ desk }) {
   return html`<main class="talk none" aria-label="会话"><h1 class="sr">坐席台</h1><${Empty} glyph="quote" title=${mine.length ? "选一个会话开始" : "现在没有接待中的会话"}>
     ${offers.length > 0 && html`<p>有 ${offers.length} 个会话派给您，按 <kbd>Alt</kbd> <kbd>A</kbd> 接入。</p>`}
     ${!offers.length && queue.length > 0 && html`<p>有 ${queue.length} 位客户在排队。</p>`}
-    ${desk.me.status !== "online" && html`<p class="warn">您的状态是“${STATUS[desk.me.status]}”，不会派新会话给您。</p>
+    ${desk.me.status !== "online" && desk.me.capacity > 0 && html`<p class="warn">您的状态是“${STATUS[desk.me.status]}”，不会派新会话给您。</p>
       <button type="button" class="primary" onclick=${() => desk.setStatus("online")}>切换为在线</button>`}
     ${alerts.notices === "default" && html`<button type="button" onclick=${() => wantNotices(desk)}><${Glyph} name="bell"/>开启桌面通知</button>`}
     <button type="button" class="link" onclick=${() => desk.ask(KeysDialog)}>键盘操作说明（?）</button><//></main>`;

@@ -56,6 +56,7 @@ class Desk {
     this.stream.start();
     this.sends.flushAll();
     for (const talk of this.talks.values()) talk.sync();
+    this.openAgain();
     return this.changed();
   }
 
@@ -178,11 +179,11 @@ class Desk {
 
   show(id) {
     this.tab = "talks";
-    this.open = id;
+    this.setOpen(id);
     if (!this.talks.has(id)) this.talks.set(id, new Talk(this, id));
     const talk = this.talks.get(id);
     if (talk.loaded) talk.sync();
-    else talk.load();
+    else talk.loading = talk.load();
     this.tellView();
     this.look();
     this.changed();
@@ -201,10 +202,41 @@ class Desk {
     this.talks.delete(id);
     this.inbox.remove(id);
     if (this.open === id) {
-      this.open = null;
+      this.setOpen(null);
       this.tellView();
     }
     return this.changed();
+  }
+
+  /* Remembered per window and agent, so that a reload comes back to it. */
+  get openSlot() {
+    return "dianfu:desk:" + this.me?.login + ":open";
+  }
+
+  setOpen(id) {
+    this.open = id;
+    try {
+      if (id) sessionStorage.setItem(this.openSlot, id);
+      else sessionStorage.removeItem(this.openSlot);
+    } catch {
+      /* where nothing may be stored, a reload begins with the list */
+    }
+  }
+
+  async openAgain() {
+    let id = null;
+    try {
+      id = sessionStorage.getItem(this.openSlot);
+    } catch {
+      return;
+    }
+    if (!id || this.open) return;
+    this.show(id);
+    const talk = this.talks.get(id);
+    await talk.loading;
+    if (![403, 404].includes(talk.error?.status)) return;
+    talk.parted = true;
+    this.leave(id);
   }
 
   tellView() {

@@ -30,19 +30,24 @@ function AccountParts({ desk, talk, accounts }) {
   const one = rows[chosen] || rows[0];
   return html`<${Part} title="户号" part=${accounts} count=${rows.length} empty="没有绑定户号">
       ${one && html`${rows.length > 1 && html`<div class="account-tabs" role="group" aria-label="选择户号">${rows.map(
-          (row, place) => html`<button type="button" aria-pressed=${String(row === one)} onclick=${() => setChosen(place)}>${row.account_no}${Number(row.owed) > 0 && html`<i class="dot owed"></i><span class="sr">欠费</span>`}</button>`,
+          (row, place) => html`<button type="button" aria-pressed=${String(row === one)} onclick=${() => setChosen(place)}>${row.account_no}${row.overdue && html`<i class="dot owed"></i><span class="sr">欠费</span>`}</button>`,
         )}</div>`}<${Account} key=${one.ref} desk=${desk} talk=${talk} one=${one}/>`}<//>
     ${one && html`<${BillPart} key=${"b" + one.ref} talk=${talk} one=${one}/><${PaymentPart} key=${"p" + one.ref} talk=${talk} payments=${one.payments}/>`}`;
 }
 
+/* Arrears are what is past its due date alone; a bill that is not due yet waits to be paid. */
+function standingOf(one) {
+  if (one.overdue) return html`<b class="bad">欠费 ${yuanOf(one.arrears)}${Number(one.late_fee) > 0 && html`（违约金 ${one.late_fee}）`}</b>`;
+  return html`<span>${Number(one.owed) > 0 ? html`待缴 ${yuanOf(one.owed)}` : "无欠费"}</span>`;
+}
+
 function Account({ desk, talk, one }) {
-  const owes = Number(one.owed) > 0;
   return html`<div class="account">
     <p class="account-top"><${Masked} desk=${desk} talk=${talk} field=${"account_no:" + one.ref} label="户号" value=${one.account_no}/>
       <span class="tag">${wordOf(talk, "user_classes", one.user_class)}</span>${one.prepaid && html`<span class="tag">预付费</span>`}${one.status !== "open" && html`<span class="tag bad">${wordOf(talk, "account_status", one.status)}</span>`}</p>
     ${one.owner && html`<p class="account-line">户主 <${Masked} desk=${desk} talk=${talk} field=${"name:" + one.ref} label="户主姓名" value=${one.owner}/></p>`}
     <p class="account-line"><${Masked} desk=${desk} talk=${talk} field=${"address:" + one.ref} label="用电地址" value=${one.address}/></p>
-    <p class="money">${owes ? html`<b class="bad">欠费 ${yuanOf(one.owed)}${Number(one.late_fee) > 0 && html`（违约金 ${one.late_fee}）`}</b>` : html`<span>无欠费</span>`}${Number(one.balance) > 0 && html`<span>余额 ${yuanOf(one.balance)}</span>`}</p>
+    <p class="money">${standingOf(one)}${Number(one.balance) > 0 && html`<span>余额 ${yuanOf(one.balance)}</span>`}</p>
     ${partList(one.unpaid).map((bill) => html`<p class=${"account-line" + (bill.overdue_days > 0 ? " bad" : "")}>${monthWord(bill.month)} 待缴 ${yuanOf(bill.unpaid)}，${bill.overdue_days > 0 ? "已逾期 " + bill.overdue_days + " 天" : bill.due_on + " 前"}</p>`)}
   </div>`;
 }

@@ -38,9 +38,9 @@ function Choices({ label, name, value, set, options, required }) {
     )}</div></fieldset>`;
 }
 
-/* Lines that are added and taken away: what was done, what is open. */
-function Lines({ label, placeholder, values, set }) {
-  const [text, setText] = useState("");
+/* Lines that are added and taken away: what was done, what is open. `text` is what is typed and not yet added; who
+   draws them keeps it, because it must not be lost on the way. */
+function Lines({ label, placeholder, values, set, text, setText }) {
   const add = () => {
     if (!text.trim()) return;
     set([...values, text.trim()]);

@@ -107,4 +107,4 @@ function Hours({ api }) {
     <${Present} view=${view}/><${Editor} key=${version} api=${api} view=${view} taken=${taken}/></div>`;
 }
 
-registerTab({ key: "hours", label: "班次", role: "administrator", component: Hours });
+registerTab({ key: "hours", label: "班次", role: "supervisor", component: Hours });

@@ -48,7 +48,7 @@ function Login({ desk }) {
       ${step === "password"
         ? html`<${TextField} label="登录名" name="login" autocomplete="username" value=${form.login} set=${put("login")} max="64"/>
             <${TextField} label="密码" name="password" type="password" autocomplete="current-password" value=${form.password} set=${put("password")} max="256"/>`
-        : html`<p class="hint">请打开手机上的验证器，输入当前的 6 位数字。</p>
+        : html`<p class="hint">请打开手机上的动态码应用，输入当前的 6 位动态码。</p>
             <${TextField} label="动态码" name="code" inputmode="numeric" autocomplete="one-time-code" value=${form.code} set=${put("code")} max="8"/>`}
       <p class="form-error" role="alert">${state.error}</p>
       <button type="submit" class="primary" aria-disabled=${String(state.busy)}>${state.busy ? "正在登录…" : "登录"}</button>

@@ -4,7 +4,7 @@ const DETAIL_NAMES = /^[\u4e00-\u9fff]/;
 /* What happened to an order, in words: 状态变化 → 处理中（工作人员）. */
 function historyWords(talk, one) {
   const what = one.to ? wordOf(talk, "states", one.to) : wordOf(talk, "events", one.kind);
-  return html`<b>${what}</b> <span class="by-whom">${wordOf(talk, "by", one.by)}</span>${[one.reason, one.note].filter(Boolean).map((text) => html` ${text}`)}`;
+  return html`<b>${what}</b> <span class="by-whom">${one.agent ? wordOf(talk, "by", "agent") + " " + one.agent : wordOf(talk, "by", one.by)}</span>${[one.reason, one.note].filter(Boolean).map((text) => html` ${text}`)}`;
 }
 
 function OrderFacts({ desk, talk, order }) {

@@ -18,8 +18,10 @@ const TopBar = ({ desk }) => html`<header class="top">
 /* How much one has in hand of what one takes at the same time. */
 const Load = ({ desk }) => {
   const load = desk.inbox.mine.length;
+  const { offers, wrap_up: ended } = desk.inbox;
+  const all = load + offers.length + ended.length;
   const { capacity } = desk.me;
-  return html`<span class=${"load" + (capacity && load >= capacity ? " full" : "")} title="接待中 / 上限">接待 <b class="num">${load}${capacity ? "/" + capacity : ""}</b></span>`;
+  return html`<span class=${"load" + (capacity && all >= capacity ? " full" : "")} title="接待中 / 上限；派给您的和待小结的也各占一个位置">接待 <b class="num">${load}${capacity ? "/" + capacity : ""}</b>${offers.length > 0 && html`，派给您 <b class="num">${offers.length}</b>`}${ended.length > 0 && html`，待小结 <b class="num">${ended.length}</b>`}</span>`;
 };
 
 const LinkLine = ({ desk }) => html`<div role="status" class="link-line">${LINK_WORDS[desk.link] && html`<p class=${desk.link}><span class="spin" aria-hidden="true"></span>${LINK_WORDS[desk.link]}</p>`}</div>`;

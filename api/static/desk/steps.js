@@ -67,7 +67,14 @@ Object.assign(Desk.prototype, {
     return answer;
   },
 
-  async finish(talk) {
+  /* Danger is not ended by a slip of the hand. */
+  finish(talk) {
+    if (dangerous(talk.case)) this.ask(DangerDialog, { talk });
+    else return this.endService(talk);
+    return null;
+  },
+
+  async endService(talk) {
     try {
       await this.step(talk, "finish");
       this.wrapUp(talk.id);
@@ -107,6 +114,13 @@ Object.assign(Desk.prototype, {
     }
   },
 });
+
+const dangerous = (one) => one?.priority === 0 || (one?.customer?.flags || []).some((flag) => (flag.key || flag) === "danger");
+
+const DangerDialog = ({ desk, close, talk }) => html`<${Dialog} title="有危险的会话，确定结束？" close=${close} size="small"
+    foot=${html`<button type="button" data-first onclick=${close}>继续服务</button><button type="button" class="danger" onclick=${() => (close(), desk.endService(talk))}>确定结束</button>`}>
+  <p>结束前请确认：客户已远离危险，抢修已派出，客户知道下一步等谁联系。</p>
+<//>`;
 
 function PauseDialog({ desk, close, talk }) {
   const [reason, setReason] = useState("");
@@ -156,7 +170,8 @@ function TransferDialog({ desk, close, talk, reassign }) {
   const holder = talk.case?.holder?.id;
   const all = (desk.options?.agents || []).filter((one) => one.id !== (reassign ? holder : desk.me.id) && (reassign || one.id !== holder));
   const rank = (one) => (one.status === "online" && one.present !== false ? 0 : 10) + ((one.skills || []).includes(skill) ? 0 : 1);
-  const agents = [...all].sort((a, b) => rank(a) - rank(b) || (a.load ?? 0) - (b.load ?? 0));
+  /* Who takes no conversations, or has no skill for them, cannot be passed one. */
+  const agents = all.filter((one) => one.capacity > 0 && one.skills?.length).sort((a, b) => rank(a) - rank(b) || (a.load ?? 0) - (b.load ?? 0));
   const agentOption = (one) => ({
     value: "a" + one.id, label: one.name, off: one.status === "offline" || one.present === false,
     note: [STATUS[one.present === false ? "offline" : one.status], (one.skills || []).map(skillWord).join("、"), (one.load ?? 0) + (one.capacity ? "/" + one.capacity : "") + " 个会话"].filter(Boolean).join(" · "),

@@ -19,7 +19,7 @@ function useTick() {
 function Waited({ since, label = "已等" }) {
   const now = useTick();
   const seconds = secondsBetween(since, now);
-  return html`<span class="waited num" title=${"自 " + momentOf(since)}><span class="sr">${label + spokenWait(seconds)}</span><span aria-hidden="true">${waitWords(seconds)}</span></span>`;
+  return html`<span class="waited num" title=${"自 " + momentOf(since)}><span class="sr">${(seconds < 60 ? "" : label) + spokenWait(seconds)}</span><span aria-hidden="true">${waitWords(seconds)}</span></span>`;
 }
 
 /* The seconds that are left, as a ring that empties. */

@@ -5,14 +5,21 @@ Object.assign(Desk.prototype, {
   },
 });
 
-const emptyWrap = () => ({ category: "", outcome: "", done: [], open: [], promised: [] });
+/* `typed`: what stands in the three fields and has not been added to its list. */
+const emptyWrap = () => ({ category: "", outcome: "", done: [], open: [], promised: [], typed: {} });
 
 /* 2026-11-22T18:00 as a person of the zone enters it, to an instant. */
 const instantOf = (local) => (local ? local + (local.length === 16 ? ":00" : "") + "+08:00" : null);
 
-function Promised({ values, set }) {
-  const [text, setText] = useState("");
-  const [due, setDue] = useState("");
+/* What has been written down, with what was typed and not added: nobody presses 添加 for the last line. */
+function noteOf({ done, open, promised, typed }) {
+  const text = (name) => (typed[name] || "").trim();
+  const last = (name) => (text(name) ? [text(name)] : []);
+  const promise = text("promised") ? [{ text: text("promised"), due_at: instantOf(typed.due) }] : [];
+  return { done: [...done, ...last("done")], open: [...open, ...last("open")], promised: [...promised, ...promise] };
+}
+
+function Promised({ values, set, text, setText, due, setDue }) {
   const add = () => {
     if (!text.trim()) return;
     set([...values, { text: text.trim(), due_at: instantOf(due) }]);
@@ -50,6 +57,14 @@ function WrapUpDialog({ desk, close, talk }) {
       store.write(slot, next);
       return next;
     });
+  const typed = (name) => form.typed[name] || "";
+  const type = (name) => (text) =>
+    setForm((before) => {
+      const next = { ...before, typed: { ...before.typed, [name]: text } };
+      store.write(slot, next);
+      return next;
+    });
+  const line = (name) => ({ values: form[name], set: put(name), text: typed(name), setText: type(name) });
   const { options } = desk;
   const choices = (list) => (list || []).map((one) => ({ value: one.key, label: one.label }));
   const corrected = Object.entries(talk.corrected);
@@ -57,7 +72,7 @@ function WrapUpDialog({ desk, close, talk }) {
     if (!form.category) return doing.say("请选择业务分类");
     if (!form.outcome) return doing.say("请选择处理结果");
     return doing.run(async () => {
-      const body = { category: form.category, outcome: form.outcome, corrected: talk.corrected, note: { done: form.done, open: form.open, promised: form.promised }, intents: about, then };
+      const body = { category: form.category, outcome: form.outcome, corrected: talk.corrected, note: noteOf(form), intents: about, then };
       await desk.api.post(talk.path + "/wrap_up", body);
       for (const key of [slot, talk.correctedSlot, desk.draftSlot(talk.id)]) store.remove(key);
       desk.inbox.remove(talk.id);
@@ -74,9 +89,9 @@ function WrapUpDialog({ desk, close, talk }) {
   return html`<${Dialog} title=${"服务小结：" + customerOf(talk.case || {})} close=${close} size="large" foot=${foot}>
     <div class="two"><${SelectField} label="业务分类" value=${form.category} set=${put("category")} options=${choices(options?.categories)} required/>
       <${Choices} label="处理结果" name="outcome" value=${form.outcome} set=${put("outcome")} options=${choices(options?.outcomes)} required/></div>
-    <div class="two"><${Lines} label="已办" placeholder="如：已核对 10 月账单，读数无误" values=${form.done} set=${put("done")}/>
-      <${Lines} label="未办" placeholder="如：等抄表员复核现场读数" values=${form.open} set=${put("open")}/></div>
-    <${Promised} values=${form.promised} set=${put("promised")}/>
+    <div class="two"><${Lines} label="已办" placeholder="如：已核对 10 月账单，读数无误" ...${line("done")}/>
+      <${Lines} label="未办" placeholder="如：等抄表员复核现场读数" ...${line("open")}/></div>
+    <${Promised} ...${line("promised")} due=${typed("due")} setDue=${type("due")}/>
     ${about.length > 0 && html`<div class="about"><p>这次谈到</p>${about.map((name) => html`<span class="tag removable">${desk.intentWord(name)}<button type="button" class="bare" aria-label=${"去掉：" + desk.intentWord(name)} onclick=${() => setAbout(about.filter((one) => one !== name))}><${CloseIcon}/></button></span>`)}</div>`}
     ${corrected.length > 0 && html`<div class="about"><p>更正的理解</p><ul class="lines">${corrected.map(([seq, name]) => html`<li><span>“${brief(talk.bySeq.get(Number(seq))?.text, 40)}” → <b>${desk.intentWord(name)}</b></span>
       <button type="button" class="bare" aria-label="撤回更正" onclick=${() => talk.correct(Number(seq), null)}><${CloseIcon}/></button></li>`)}</ul></div>`}

@@ -24,18 +24,32 @@ const Launcher = ({ widget, unread }) => html`
     </span>
   </button>`;
 
+/* Who serves the customer now: 人工客服 · 陈璐, as the last message of an agent says. */
+function modeWords(chat) {
+  const words = MODES[chat.mode] || MODES.bot;
+  const last = chat.mode === "human" ? [...chat.items].reverse().find((item) => item.author === "agent" && item.agent?.name) : null;
+  return last ? words + " · " + last.agent.name : words;
+}
+
 function Head({ widget, chat }) {
   const served = chat.mode === "queued" || chat.mode === "human";
   const ask = () => {
     const asked = chat.outbox.entries.some((entry) => entry.text === HUMAN_WORD && !entry.error);
     if (!asked && !served) chat.say(HUMAN_WORD);
   };
+  /* The button goes when a person has come; the focus on it must not go to the page behind. */
+  const call = useRef(null);
+  const focused = chat.mode === "human" && call.current?.getRootNode().activeElement === call.current;
+  useLayoutEffect(() => {
+    if (focused) widget.input.closest('[role="dialog"]').focus({ preventScroll: true });
+  }, [focused]);
   return html`<header>
     <${Mark}/>
-    <div class="who"><p class="name">电小服</p><p class="mode" role="status">${MODES[chat.mode] || MODES.bot}</p></div>
-    <button type="button" class="person-call" aria-disabled=${String(served)} onclick=${ask}>
+    <div class="who"><p class="name">电小服</p><p class="mode" role="status">${modeWords(chat)}</p></div>
+    ${chat.mode !== "human" &&
+    html`<button type="button" class="person-call" ref=${call} aria-disabled=${String(served)} onclick=${ask}>
       <${PersonIcon}/><span>${HUMAN_WORD}</span>
-    </button>
+    </button>`}
     <button type="button" aria-pressed=${String(widget.big)} onclick=${() => widget.toggleBig()}>大字版</button>
     <button type="button" class="close-button" aria-label="关闭" onclick=${() => widget.close()}><${CloseIcon}/></button>
   </header>`;
