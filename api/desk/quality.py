@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep
@@ -19,7 +20,7 @@ from api.desk.redaction import redactor_for
 from api.desk.supervision import SpanDep, SupervisionRoute, auditor, no_such_case
 from api.desk.views import ClockView, DeskMessage, NoteView, Person, Viewer
 from core.clock import SHANGHAI
-from core.conversation import Conversation, Message, find_conversation, messages_after
+from core.conversation import Conversation, Message, find_conversation
 from core.desk_note import DeskNote, notes_of
 from core.handoff.figures import CaseFigures, case_figures
 from core.handoff.tables import CaseNotFound, Handoff
@@ -66,6 +67,21 @@ class ScoreView(BaseModel):
     comment: str
 
 
+class PromisedView(BaseModel):
+    """What was promised, and by when."""
+
+    text: str
+    due_at: datetime | None
+
+
+class WrapUpView(BaseModel):
+    """What the agent wrote down at the end."""
+
+    done: list[str]
+    open: list[str]
+    promised: list[PromisedView]
+
+
 class QualityCase(BaseModel):
     """A closed case with all that a reviewer reads: masked messages, notes, clocks, and the checks so far."""
 
@@ -80,6 +96,7 @@ class QualityCase(BaseModel):
     clocks: dict[str, ClockView]
     messages: list[DeskMessage]
     notes: list[NoteView]
+    wrap_up: WrapUpView
     scores: list[ScoreView]
 
 
@@ -158,7 +175,7 @@ async def case(handoff_id: int, parts: PartsDep, _signed: SupervisorDep) -> Qual
         except CaseNotFound as error:
             raise no_such_case() from error
         conversation = find_conversation(session, found.conversation_id)
-        rows = messages_after(session, conversation.id, max(0, conversation.next_seq - 1 - MOST_MESSAGES))
+        rows = _said(session, conversation, found.ended_at)
         return _Read(
             found, session.get_one(Handoff, handoff_id), conversation, rows,
             [note for note in notes_of(session, conversation.id) if note.handoff_id == handoff_id],
@@ -219,8 +236,29 @@ class _Read:
             ended_at=ended.astimezone(SHANGHAI) if ended else None, clocks=self.clocks,
             messages=viewer.messages(self.messages, redactor),
             notes=[viewer.note(one, redactor) for one in self.notes],
+            wrap_up=_wrap_up(self.row, redactor, self.names),
             scores=[_score(one, self.names, redactor) for one in self.checks], **_labels(parts, self.row),
         )  # fmt: skip
+
+
+def _said(session: Session, conversation: Conversation, ended_at: datetime | None) -> list[Message]:
+    """Return what was said until the end of the service; what came behind it is nobody's work."""
+    query = select(Message).where(Message.conversation_id == conversation.id)
+    if ended_at is not None:
+        query = query.where(Message.at <= ended_at)
+    return list(session.scalars(query.order_by(Message.seq.desc()).limit(MOST_MESSAGES)))[::-1]
+
+
+def _wrap_up(row: Handoff, redactor: Redactor, names: dict[int, str]) -> WrapUpView:
+    def text(given: str) -> str:
+        return redactor.text(given, staff=names.values())
+
+    return WrapUpView(
+        done=[text(one) for one in row.note.get("done", ())], open=[text(one) for one in row.note.get("open", ())],
+        promised=[
+            PromisedView(text=text(one["text"]), due_at=one.get("due_at")) for one in row.note.get("promised", ())
+        ],
+    )  # fmt: skip
 
 
 def _labels(parts: Parts, row: Handoff) -> dict[str, Any]:

@@ -39,6 +39,10 @@ class Words(BaseModel):
     clock_states: dict[str, str]
     yes_no: dict[bool, str]
     actions: dict[str, str]
+    subjects: dict[str, str]
+    details: dict[str, str]
+    detail_values: dict[str, dict[str, str]]
+    no_detail: dict[str, str]
 
 
 class Refusal(Exception):

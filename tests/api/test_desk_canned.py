@@ -39,7 +39,8 @@ def test_the_first_answers_cover_every_skill_and_fit_a_phone() -> None:
     answers = load_canned(FILE).answers
     said = {one.shortcut: one.text for one in answers}
     limits = {name: BusinessTable.load(ROOT / "data" / "business").get(name).limit for name in ("complaint", "repair")}
-    assert limits["complaint"] is not None and limits["repair"] is not None
+    assert limits["complaint"] is not None
+    assert limits["repair"] is not None
     figures = re.compile(r"\d+(?:小时|个工作日|分钟)")
     assert figures.findall(said["promise"]) == figures.findall(limits["complaint"].text)
     assert figures.findall(said["crew"]) == figures.findall(limits["repair"].text)

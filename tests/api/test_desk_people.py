@@ -273,3 +273,32 @@ async def test_a_number_that_stands_in_a_reason_is_masked_in_the_list(desk: Offi
     assert shown["field"] == "phone"
     assert "13812342842" not in shown["reason"]
     assert "回拨" in shown["reason"]
+
+
+async def test_the_audit_log_says_in_words_what_was_changed_and_of_which_case(desk: Office) -> None:
+    chief, boss = await desk.seat("administrator"), await desk.seat("supervisor", name="周班长")
+    agent = await desk.seat()
+    customer, case = await desk.case()
+    desk.claim(case, agent)
+    hours = (await boss.get("/hours"))["hours"]
+    hours["schedules"]["desk"]["workday"] = ["08:00-12:00", "14:00-18:00"]
+    hours["schedules"]["desk"]["days"] = {"2026-12-31": []}
+    await boss.put("/hours", hours=hours)
+    await boss.put(f"/agents/{agent.id}", capacity=2)
+    await boss.post(f"/conversations/{customer.conversation_id}/whisper", text="先安抚")
+    with desk.bridge.parts.bridge.transaction() as session:
+        names = {"order_no": "20261123000001", "state": "dispatched"}
+        desk.auditor.note(session, "progress_order", customer.conversation_id, now=desk.clock(), **names)
+        filed = {"order_no": "20261123000001", "business": "update_phone"}
+        desk.auditor.note(session, "file_order", customer.conversation_id, now=desk.clock(), **filed)
+    shown = {one["action"]: one for one in (await chief.get("/audit"))["entries"]}
+    assert shown["hours_changed"]["subject_text"] == "班次"
+    assert shown["hours_changed"]["detail_text"] == [
+        "坐席班 特殊日期 2026-12-31：未设 → 休息", "坐席班 工作日：08:00-20:00 → 08:00-12:00、14:00-18:00",
+    ]  # fmt: skip
+    assert shown["agent_changed"]["detail_text"] == ["接待上限：4 → 2"]
+    assert (shown["whispered"]["subject_text"], shown["whispered"]["detail_text"]) == (
+        f"服务单 {case}", [f"交给：坐席{agent.login.removeprefix('seat')}"],
+    )  # fmt: skip
+    assert shown["progress_order"]["detail_text"] == ["工单：20261123000001", "改为：已派单"]
+    assert shown["file_order"]["detail_text"] == ["业务：改联系电话", "工单：20261123000001"]

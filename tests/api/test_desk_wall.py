@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
-from supervision_kit import BOOK, MONDAY, Office, Seat, good, office, refused, text_of
+from supervision_kit import BOOK, MONDAY, Office, Seat, good, office, refused, served, text_of
+from websockets.asyncio.client import connect
 
 from core.audit import entries
 from core.desk_feed import DeskEvent
 from core.handoff import life
+from core.handoff.help import look_at_calls
+from core.promise import ARRIVAL
 from core.survey import Survey
+from core.work_order import Filing, file_order, progress
 
 SCORES = {
     "greeting": 5,
@@ -310,6 +315,87 @@ async def test_yesterdays_case_that_still_waits_is_on_todays_wall(desk: Office) 
     wall = await boss.get("/wall")
     assert (wall["figures"]["waiting"], wall["figures"]["longest_wait_seconds"]) == (1, 15 * 3600)
     assert (wall["figures"]["requested_today"], len(wall["figures"]["breaches"])) == (0, 1)
+
+
+async def test_who_is_not_on_the_spot_in_time_is_on_the_wall(desk: Office) -> None:
+    boss = await desk.seat("supervisor")
+
+    def order(name: str) -> str:
+        promises = [(ARRIVAL, desk.clock() + timedelta(minutes=45))]
+        words = {"category": "故障报修", "title": "停电报修"}
+        filing = Filing(cause=name, kind=name, **words, area_class="city", promises=promises)
+        keyring = desk.bridge.parts.settings.keyring()
+        with desk.bridge.parts.workorder.transaction() as session:
+            found = file_order(session, filing, keyring=keyring, now=desk.clock(), joins=False).order
+            if name == "there":
+                for state in ("dispatched", "taken", "arrived"):
+                    progress(session, found, state, now=desk.clock())
+            return found.order_no
+
+    late, _ = order("late"), order("there")
+    desk.clock.on(minutes=5)
+    near = order("near")
+    desk.clock.on(minutes=41)
+    shown = (await boss.get("/wall"))["figures"]["arrivals"]
+    assert [(one["order_no"], one["title"], one["state"]) for one in shown] == [
+        (late, "停电报修", "breached"), (near, "停电报修", "running"),
+    ]  # fmt: skip
+    assert shown[0]["due_at"] == "2026-11-23T10:45:00+08:00"
+
+
+@pytest.mark.parametrize("settled", ["look", "whisper", "take_over"])
+async def test_a_call_for_help_stands_on_the_wall_until_a_supervisor_turns_to_it(desk: Office, settled: str) -> None:
+    boss, agent = await desk.seat("supervisor"), await desk.seat()
+    customer, case = await desk.case()
+    desk.claim(case, agent)
+    path = f"/conversations/{customer.conversation_id}"
+    assert (await boss.get("/wall"))["helps"] == []
+    await agent.post(f"{path}/help", text="客户要找领导")
+    await agent.post(f"{path}/help", text="客户要投诉到12398，怎么回")
+    [call] = (await boss.get("/wall"))["helps"]
+    assert (call["case"]["handoff_id"], call["note"]["text"]) == (case, "客户要投诉到12398，怎么回")
+    if settled == "look":
+        now = desk.clock()
+        own = desk.write(lambda s: look_at_calls(s, customer.conversation_id, agent_id=agent.id, now=now))
+        assert own is False
+        assert len((await boss.get("/wall"))["helps"]) == 1
+        await _look(desk, boss, customer.conversation_id)
+    elif settled == "whisper":
+        await boss.post(f"{path}/whisper", text="我来回")
+    else:
+        await boss.post(f"{path}/take_over")
+    assert (await boss.get("/wall"))["helps"] == []
+
+
+async def _look(desk: Office, boss: Seat, conversation_id: str) -> None:
+    """Open a conversation as a console does, and wait until the desk has heard of it."""
+    cookie = {"Cookie": f"dianfu_desk={boss.http.cookies['dianfu_desk']}"}
+    async with served(desk) as address:
+        url = f"ws://{address}/v1/desk/stream"
+        async with connect(url, additional_headers=cookie, origin=f"http://{address}") as socket:
+            await socket.send(json.dumps({"kind": "view", "conversation_id": conversation_id}))
+            await socket.send(json.dumps({"kind": "ping"}))
+            while json.loads(await socket.recv())["kind"] != "pong":
+                continue
+
+
+async def test_a_case_is_read_with_its_wrap_up_and_only_to_its_end(desk: Office) -> None:
+    boss, agent = await desk.seat("supervisor"), await desk.seat()
+    customer, case = await desk.case()
+    desk.claim(case, agent)
+    desk.reply(customer, agent, "您好，我来帮您查。")
+    note = {"done": ["核对了账单"], "open": [], "promised": [{"text": "回电", "due_at": "2026-11-23T18:00:00+08:00"}]}
+    written = life.WrapUp(category="outage", outcome="solved", note=note, then="bot")
+    now = desk.clock.on(minutes=5)
+    ids = {"agent_id": agent.id, "book": BOOK, "now": now}
+    desk.write(lambda session: life.wrap_up(session, customer.conversation_id, written, **ids))
+    desk.clock.on(minutes=10)
+    await customer.say("再问一下下个月的电费")
+    read = await boss.get(f"/quality/{case}")
+    assert read["wrap_up"] == note
+    said = [one["text"] for one in read["messages"]]
+    assert "您好，我来帮您查。" in said
+    assert "再问一下下个月的电费" not in said
 
 
 async def _table(boss: Seat) -> list[dict[str, str]]:

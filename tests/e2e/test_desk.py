@@ -170,7 +170,7 @@ def test_the_door_is_open_to_everybody_and_says_why_it_stays_shut(
     agent.page.get_by_label("登录名", exact=True).fill(HE[0])
     agent.page.get_by_label("密码", exact=True).fill("这不是密码")
     agent.page.get_by_role("button", name="登录", exact=True).click()
-    agent.page.get_by_text("登录名、密码或动态验证码不正确").wait_for()
+    agent.page.get_by_text("登录名、密码或动态码不正确").wait_for()
     agent.shot("login")
     assert objections(agent.page) == []
     agent.sign_in()

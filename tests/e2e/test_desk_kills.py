@@ -1,4 +1,4 @@
-"""The bridge, the agents, Rasa, the database: any of them may be gone. Both sides see the same, nobody waits untold."""
+"""The bridge and the agents may die in any state. Both sides see the same, nobody waits untold."""
 
 from __future__ import annotations
 
@@ -8,109 +8,32 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 
 import pytest
+from desk_kills_kit import (
+    ANGER,
+    BACK_WITHIN,
+    DANGER,
+    PERSON,
+    SKILLS,
+    assert_same_on_both_sides,
+    case_of,
+    console_at,
+    customer_at,
+    empty_desk,
+    fall,
+    offered,
+    site,
+)
 
 from ops.child import die_with_parent
 from ops.simulation.console import Console
 from ops.simulation.customer import Customer
-from ops.simulation.history import Case, cases_of, messages_of
-from ops.simulation.site import Site, running
-from ops.simulation.staff import Staff
+from ops.simulation.site import Site
 from ops.simulation.wire import until
 
-SKILLS = ("repair", "business", "complaint")
-STAFF = [
-    Staff("all", SKILLS, capacity=5), Staff("late", SKILLS),
-    *(Staff(f"victim{number}", (skill,)) for number, skill in enumerate(SKILLS)),
-]  # fmt: skip
-# A console shows a sign of life every 8 s at most: nobody can be missed sooner.
-LIMITS = {"vanish_seconds": 12, "offer_seconds": 60, "wrap_up_minutes": 0.2, "nobody_minutes": 0.25}
-BACK_WITHIN = 45.0
-PERSON, DANGER, ANGER = "转人工", "路边的高压线断了，垂在地上，好多人围着看", "我要起诉你们供电公司"
-NOBODY, CLOSED = "没有坐席在线", "不是人工服务时间"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running(tmp_path_factory.mktemp("site"), STAFF, limits=LIMITS) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def _desk_is_empty(site: Site) -> Iterator[None]:
-    """Killed agents would be there for some time, and offered to."""
-    yield
-    with closing(sqlite3.connect(site.root / "bridge.db", timeout=10)) as database, database:
-        database.execute("UPDATE agents SET status = 'offline'")
-
-
-@asynccontextmanager
-async def customer_at(site: Site) -> AsyncIterator[Customer]:
-    customer = Customer(site.url)
-    await customer.open()
-    try:
-        yield customer
-    finally:
-        await customer.close()
-
-
-@asynccontextmanager
-async def console_at(site: Site, login: str = "all") -> AsyncIterator[Console]:
-    """A console of somebody who is online, and who is offline when the test is over."""
-    console = Console(site.url, login)
-    await console.sign_in()
-    await console.come()
-    try:
-        yield console
-    finally:
-        await console.good("POST", "/me/status", status="offline")
-        await console.close()
-
-
-def case_of(site: Site, customer: Customer) -> Case:
-    database = site.database("bridge")
-    with closing(database.engine.raw_connection()):
-        found = [case for case in cases_of(database) if case.conversation_id == customer.conversation_id]
-    database.dispose()
-    return found[-1]
-
-
-async def assert_same_on_both_sides(site: Site, customer: Customer, console: Console) -> None:
-    """What both were shown is the log as it stands, and what they said stands there once, in order."""
-    database = site.database("bridge")
-    log = messages_of(database)[customer.conversation_id]
-    database.dispose()
-    await customer.catch_up()
-    assert customer.faults == []
-    assert console.faults == []
-    assert [seq for seq, _, _ in log] == list(range(1, len(log) + 1))
-    assert [(row["seq"], row["author"], row["text"]) for row in customer.seen] == log
-    shown = [(row["seq"], row["author"], row["text"]) for row in console.shown[customer.conversation_id]]
-    assert shown == log[: len(shown)]
-    assert [text for _, author, text in log if author == "customer"] == customer.said
-    assert [text for _, author, text in log if author == "agent"] == console.said[customer.conversation_id]
-
-
-async def offered(console: Console, customer: Customer) -> int:
-    """Wait until the case is offered to this agent and return its number."""
-    until_at = time.monotonic() + BACK_WITHIN
-    while time.monotonic() < until_at:
-        for case in (await console.inbox())["offers"]:
-            if case["conversation_id"] == customer.conversation_id:
-                return int(case["handoff_id"])
-        await asyncio.sleep(0.2)
-    raise AssertionError("nothing was offered")
-
-
-async def fall(site: Site) -> None:
-    """Let the bridge die and come back."""
-    site.kill()
-    await asyncio.sleep(0.3)
-    site.launch()
-    await asyncio.to_thread(site.wait)
+__all__ = ["empty_desk", "site"]  # fixtures
 
 
 # -- the bridge
@@ -276,71 +199,3 @@ def _present(site: Site) -> int:
         query = "SELECT count(*) FROM agents WHERE status = 'online' AND login LIKE 'victim%' AND last_seen_at NOT NULL"
         [(count,)] = database.execute(query)
         return int(count)
-
-
-# -- Rasa, the agents' absence, the database
-
-
-async def test_without_rasa_a_person_can_be_had_and_the_failure_is_said(site: Site) -> None:
-    async with customer_at(site) as asks, customer_at(site) as fails:
-        [answer] = await asks.say(PERSON)
-        assert NOBODY in answer["text"] or CLOSED in answer["text"]
-        assert asks.mode == "queued" or await asks.wait_for("queued")
-        [sorry] = await fails.say("我上个月电费多少")
-        assert "95598" in sorry["text"]
-        assert [one["title"] for one in sorry["buttons"]] == ["再试一次", "转人工"]
-        told = await fails.say("我上个月电费多少啊")
-        assert "智能客服这会儿出了故障" in told[-1]["text"]
-        assert await fails.wait_for("queued")
-        for one in (asks, fails):
-            await one.press("不等了，继续问电小服")
-            await one.wait_for("bot")
-        assert case_of(site, fails).end == "left"
-
-
-async def test_with_no_agent_on_duty_the_truth_is_told_and_what_is_left_is_answered(site: Site) -> None:
-    async with customer_at(site) as leaves, customer_at(site) as waits:
-        [told] = await leaves.say(PERSON)
-        await waits.say(PERSON)
-        assert NOBODY in told["text"] or CLOSED in told["text"]
-        assert "最迟" in told["text"]
-        standing = await leaves.queue()
-        assert (standing["on_duty"], standing["expected_wait_seconds"]) == (False, None)
-        await leaves.press("给坐席留言")
-        [taken] = await leaves.say("请坐席帮我查一下户名改好了没有")
-        assert "最迟" in taken["text"]
-        await waits.wait_for_words("已经作为留言转给坐席", within=40)  # without a word of his
-        assert waits.mode == "bot"
-        async with console_at(site) as console:
-            left = {case["conversation_id"]: case for case in (await console.inbox())["messages"]}
-            for one in (leaves, waits):
-                case = left[one.conversation_id]
-                assert case["due_at"]
-                await console.good("POST", f"/cases/{case['handoff_id']}/claim")
-                await console.open(one.conversation_id)
-                await console.say(one.conversation_id, "您的留言看到了，已经改好")
-                await one.wait_for_words("已经改好")
-                await console.end(one.conversation_id)
-                await one.wait_for("bot")
-                assert case_of(site, one).holders_at_once == 1
-
-
-async def test_the_desk_goes_on_after_the_database_was_away(site: Site) -> None:
-    """Another process holds the database for longer than anybody waits for it."""
-    async with customer_at(site) as customer, console_at(site) as console:
-        await console.good("POST", "/me/status", status="away")
-        await customer.say(PERSON)
-        offset = site.log.stat().st_size
-        holder = sqlite3.connect(site.root / "bridge.db", isolation_level=None)
-        with closing(holder):
-            await console.good("POST", "/me/status", status="online")
-            holder.execute("BEGIN IMMEDIATE")
-            await asyncio.sleep(12)
-            holder.execute("ROLLBACK")
-        assert "database_unavailable" in site.log.read_text()[offset:]
-        await console.good("POST", f"/cases/{await offered(console, customer)}/accept")
-        await customer.wait_for("human")
-        await console.open(customer.conversation_id)
-        await console.say(customer.conversation_id, "让您久等了")
-        await customer.wait_for_words("让您久等了")
-        await console.end(customer.conversation_id)

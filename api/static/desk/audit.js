@@ -1,19 +1,4 @@
 /* The audit log: who did what to what, newest first, and whether the chain of hashes is whole. */
-const FIELDS = {
-  field: "字段", reason: "原因", before: "改前", after: "改后", changed: "改了", total: "得分", cases: "单数", until: "止日", parts: "部分", to: "对象", case: "服务单", title: "标题",
-  must_change: "须改密码", role: "岗位", skills: "技能", capacity: "上限", name: "姓名", staff_no: "工号", active: "启用", why: "缘由", minutes: "分钟", expires_at: "到期",
-};
-
-/* A value in words: roles, skills and people by their names, lists and objects in one line. */
-function shown(value, key, desk) {
-  if (Array.isArray(value)) return value.map((one) => shown(one, key, desk)).join("、") || "无";
-  if (value && typeof value === "object") return Object.entries(value).map(([name, one]) => (FIELDS[name] || name) + "：" + shown(one, name, desk)).join("，") || "—";
-  if (key === "role") return ROLES[value] || value;
-  if (key === "skills") return skillWord(value);
-  if (key === "to" && typeof value === "number") return desk.agentName(value) || String(value);
-  return value === true ? "是" : value === false ? "否" : String(value ?? "");
-}
-
 function Chain({ found, again, busy }) {
   if (!found) return null;
   return html`<div class=${"chain " + (found.ok ? "ok" : "broken")} role=${found.ok ? "status" : "alert"}>
@@ -47,7 +32,7 @@ function Audit({ desk, api }) {
   return html`<div class="supervision"><h1 class="sr">审计</h1><${Chain} found=${first.value.verification} again=${first.reload} busy=${first.loading}/>
     <div class="days"><${SelectField} label="谁做的" value=${agent} set=${setAgent} options=${agents.map((one) => ({ value: one.id, label: one.name }))} none="所有人"/></div>
     ${rows.length ? html`<table class="grid"><caption class="sr">审计记录</caption><thead><tr><th scope="col">编号</th><th scope="col">时间</th><th scope="col">谁</th><th scope="col">做了什么</th><th scope="col">对象</th><th scope="col">详情</th></tr></thead>
-      <tbody>${rows.map((one) => html`<tr key=${one.id}><td class="num">${one.id}</td><td><time datetime=${one.at}>${dayOf(one.at)} ${timeOf(one.at)}</time></td><td>${one.agent ? one.agent.name : html`<span class="count">系统或未登录</span>`}</td><td>${one.action_text}</td><td class="long">${one.subject}</td><td class="long">${shown(one.detail, "", desk)}</td></tr>`)}</tbody></table>
+      <tbody>${rows.map((one) => html`<tr key=${one.id}><td class="num">${one.id}</td><td><time datetime=${one.at}>${dayOf(one.at)} ${timeOf(one.at)}</time></td><td>${one.agent ? one.agent.name : html`<span class="count">系统或未登录</span>`}</td><td>${one.action_text}</td><td title=${one.subject}>${one.subject_text}</td><td class="long">${one.detail_text.join("\n")}</td></tr>`)}</tbody></table>
       ${(more ?? first.value.more) && html`<button type="button" class="link" onclick=${next}>再看更早的</button>`}` : html`<${Empty} glyph="lock" title="没有记录"/>`}</div>`;
 }
 

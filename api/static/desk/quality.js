@@ -34,10 +34,17 @@ function Read({ value }) {
     ${value.notes.length > 0 && html`<h3>内部备注</h3>${value.notes.map((note) => html`<div key=${"n" + note.id} class="reread-line note"><p><b>${NOTES[note.kind]}</b>${note.agent.name}</p><p class="reread-text">${note.text}</p></div>`)}`}</div>`;
 }
 
-/* One item: its points as a row of choices; nothing chosen means it did not come up. */
+/* What the agent wrote down at the end. */
+function WrapUp({ one }) {
+  const { done, open, promised } = one.wrap_up;
+  const rows = [["分类", [one.category].filter(Boolean)], ["结果", [one.outcome].filter(Boolean)], ["已办", done], ["未办", open], ["答应", promised.map((promise) => promise.text + (promise.due_at ? "（" + momentOf(promise.due_at) + " 前）" : ""))]];
+  return html`<dl class="wrap-note" aria-label="服务小结">${rows.map(([name, lines]) => html`<div key=${name}><dt>${name}</dt><dd>${lines.length ? lines.join("；") : html`<span class="count">没有填</span>`}</dd></div>`)}</dl>`;
+}
+
+/* One item: its points as a row of choices; null: it did not come up. */
 function ItemField({ item, steps, value, set }) {
   const options = Array.from({ length: steps + 1 }, (_, points) => ({ value: points, label: String(points) }));
-  return html`<div class="item-field"><${Choices} label=${item.label + "（" + item.weight + "）"} name=${"q-" + item.key} value=${value} set=${set} options=${item.optional ? [...options, { value: undefined, label: "没涉及" }] : options} required=${!item.optional}/>
+  return html`<div class="item-field"><${Choices} label=${item.label + "（" + item.weight + "）"} name=${"q-" + item.key} value=${value} set=${set} options=${item.optional ? [...options, { value: null, label: "没涉及" }] : options} required=${!item.optional}/>
     <p class="hint">${item.hint}${item.critical ? " 0 分则整单为 0。" : ""}</p></div>`;
 }
 
@@ -48,25 +55,24 @@ function Check({ api, me, case_id, done }) {
   const [state, setState] = useState({ busy: false, error: "" });
   useEffect(() => {
     const own = read.value?.scores.find((one) => one.reviewer.id === me.id);
-    setForm(own ? { scores: own.scores, comment: own.comment } : { scores: {}, comment: "" });
+    const promised = read.value?.wrap_up.promised.length > 0; /* then it did come up */
+    const skipped = (sheet.value?.items || []).filter((item) => item.optional && (own || item.key !== "promise" || !promised));
+    const none = Object.fromEntries(skipped.map((item) => [item.key, null]));
+    setForm(own ? { scores: { ...none, ...own.scores }, comment: own.comment } : { scores: none, comment: "" });
     setState({ busy: false, error: "" });
-  }, [read.value]);
+  }, [read.value, sheet.value]);
   const error = sheet.error || read.error;
   if (error) return html`<${Failed} error=${error} retry=${() => (sheet.reload(), read.reload())}/>`;
   if (!sheet.value || !read.value) return html`<${Spinner}/>`;
   const { items, steps } = sheet.value;
-  const left = items.filter((item) => !item.optional && form.scores[item.key] === undefined);
-  const put = (key) => (points) => {
-    const scores = { ...form.scores, [key]: points };
-    if (points === undefined) delete scores[key];
-    setForm({ ...form, scores });
-  };
+  const left = items.filter((item) => form.scores[item.key] === undefined);
+  const put = (key) => (points) => setForm({ ...form, scores: { ...form.scores, [key]: points } });
   const save = async (event) => {
     event.preventDefault();
     if (state.busy || left.length) return;
     setState({ busy: true, error: "" });
     try {
-      const given = await api.post("/quality/" + case_id, form);
+      const given = await api.post("/quality/" + case_id, { ...form, scores: Object.fromEntries(Object.entries(form.scores).filter(([, points]) => points !== null)) });
       toast("已打分：" + given.total + " 分", "good");
       setState({ busy: false, error: "" });
       done(given);
@@ -76,8 +82,8 @@ function Check({ api, me, case_id, done }) {
   };
   const one = read.value;
   const others = one.scores.filter((score) => score.reviewer.id !== me.id);
-  return html`<div class="check"><section class="box"><h2>服务单 ${one.handoff_id}<span class="count">${one.agent?.name || ""} · ${one.reason} · ${[one.category, one.outcome].filter(Boolean).join(" · ")}</span></h2>
-      <p class="wall-foot"><${ClockBadge} name="first_response" clock=${one.clocks.first_response}/><${ClockBadge} name="closure" clock=${one.clocks.closure}/></p><${Read} value=${one}/></section>
+  return html`<div class="check"><section class="box"><h2>服务单 ${one.handoff_id}<span class="count">${one.agent?.name || ""} · ${one.reason}</span></h2>
+      <p class="wall-foot"><${ClockBadge} name="first_response" clock=${one.clocks.first_response}/><${ClockBadge} name="closure" clock=${one.clocks.closure}/></p><${WrapUp} one=${one}/><${Read} value=${one}/></section>
     <form class="box" onsubmit=${save} aria-label="评分"><h2>评分</h2>
       ${items.map((item) => html`<${ItemField} key=${item.key} item=${item} steps=${steps} value=${form.scores[item.key]} set=${put(item.key)}/>`)}
       <${TextField} label="评语（坐席会看到）" value=${form.comment} set=${(comment) => setForm({ ...form, comment })} lines="3" max="1000"/>

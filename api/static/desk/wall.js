@@ -36,11 +36,15 @@ function useLive(desk, load) {
 const Tile = ({ label, value, note, tone }) => html`
   <div class=${"tile " + (tone || "")}><dt>${label}</dt><dd class="num">${value}</dd>${note && html`<dd class="tile-note">${note}</dd>`}</div>`;
 
+/* Nobody on the spot: late ones, and those about to be. */
+const arriving = (figures, state) => (figures.arrivals || []).filter((one) => one.state === state);
+
 function Tiles({ figures }) {
-  const late = figures.breaches.length;
+  const late = figures.breaches.length + arriving(figures, "breached").length;
+  const soon = figures.warnings.length + arriving(figures, "running").length;
   return html`<dl class="tiles" aria-label="今日数据">
     <${Tile} label="正在排队" value=${figures.waiting} note=${figures.waiting ? "最久 " + span(figures.longest_wait_seconds) : "没有人在等"} tone=${figures.longest_wait_seconds > 720 ? "bad" : ""}/>
-    <${Tile} label="超时" value=${late} note=${figures.warnings.length + " 个快到时限"} tone=${late ? "bad" : figures.warnings.length ? "warm" : ""}/>
+    <${Tile} label="超时" value=${late} note=${soon + " 个快到时限"} tone=${late ? "bad" : soon ? "warm" : ""}/>
     <${Tile} label="15 分钟内响应" value=${percent(figures.within_15min)} note=${"3 分钟内 " + percent(figures.within_3min)}/>
     <${Tile} label="平均等待" value=${span(figures.average_wait_seconds)} note=${"今日答复 " + figures.answered_today + " / 转人工 " + figures.requested_today}/>
     <${Tile} label="2 小时内办结" value=${percent(figures.closure_within_2h)}/>
@@ -67,16 +71,19 @@ function Deeds({ desk, one, held }) {
     <button type="button" class="link" aria-label=${"接管：" + who} onclick=${() => ask(TakeOverDialog)}>接管</button></span>`;
 }
 
-const CaseLine = ({ desk, one, held, children }) => html`
-  <li class="wall-case"><div><b>${customerOf(one)}</b><span class=${"tag p" + one.priority}>${priorityOf(one)}</span><span class="tag">${reasonOf(one)}</span><span class="tag">${skillWord(one.skill)}</span>
+const CaseLine = ({ desk, one, held, asks, children }) => html`
+  <li class=${"wall-case" + (asks ? " asks" : "")}><div>${asks && html`<span class="tag danger">求助</span>`}<b>${customerOf(one)}</b><span class=${"tag p" + one.priority}>${priorityOf(one)}</span><span class="tag">${reasonOf(one)}</span><span class="tag">${skillWord(one.skill)}</span>
     ${one.repeat > 0 && html`<span class="tag repeat">72 小时内第 ${one.repeat + 1} 次</span>`}${one.paused_reason && html`<span class="clock paused">计时已暂停</span>`}</div>
     ${one.last_message && html`<p class="wall-last">${brief(one.last_message.text, 60)}</p>`}
     <div class="wall-foot">${children}<${ClockBadge} name="first_response" clock=${one.clocks?.first_response} small/><${ClockBadge} name="closure" clock=${one.clocks?.closure} small/><${Deeds} desk=${desk} one=${one} held=${held}/></div></li>`;
 
 function Late({ desk, figures }) {
   const all = [...figures.breaches.map((one) => [one, "超时"]), ...figures.warnings.map((one) => [one, "快到时限"])];
-  return html`<section class="box" aria-label="超时与预警"><h2>超时与预警<span class="count num">${all.length}</span></h2>
-    ${all.length ? html`<ul>${all.map(([one, word]) => html`<${CaseLine} key=${one.handoff_id} desk=${desk} one=${one} held=${one.holder}>
+  const orders = figures.arrivals || [];
+  return html`<section class="box" aria-label="超时与预警"><h2>超时与预警<span class="count num">${all.length + orders.length}</span></h2>
+    ${figures.arrivals === null && html`<p class="nothing">工单系统暂时读不到，到场超时没有列出</p>`}
+    ${all.length + orders.length ? html`<ul>${orders.map((one) => html`<li class="wall-case" key=${one.order_no}><div>${one.conversation_id ? html`<button type="button" class="link" onclick=${() => desk.show(one.conversation_id)}>${one.title} ${one.order_no}</button>` : html`<b>${one.title} ${one.order_no}</b>`}<span class=${"tag " + (one.state === "breached" ? "danger" : "flag")}>${one.state === "breached" ? "到场超时" : "快到到场时限"}</span></div>
+      <div class="wall-foot"><span>应在 <span class="num">${momentOf(one.due_at)}</span> 前到现场，还没到</span></div></li>`)}${all.map(([one, word]) => html`<${CaseLine} key=${one.handoff_id} desk=${desk} one=${one} held=${one.holder}>
       <span class=${"tag " + (word === "超时" ? "danger" : "flag")}>${word}</span><span>${one.holder ? one.holder.name : "无人接待"}</span><//>`)}</ul>` : html`<p class="nothing">没有超时，也没有快到时限的</p>`}</section>`;
 }
 
@@ -91,12 +98,19 @@ function PromisesLate({ desk, promises }) {
       <div class="wall-foot"><span>答应 <span class="num">${momentOf(one.due_at)}</span> 前${PROMISES[one.kind] || one.kind}</span>${one.told > 1 && html`<span>告诉过 ${one.told} 位客户</span>`}</div></li>`)}</ul>` : html`<p class="nothing">工单系统暂时读不到</p>`}</section>`;
 }
 
+/* Agents who asked, until somebody opens the conversation, whispers, or takes it in hand. */
+function Helps({ desk, helps }) {
+  if (!helps.length) return null;
+  return html`<section class="box" aria-label="求助"><h2>求助<span class="count num">${helps.length}</span></h2>
+    <ul>${helps.map(({ case: one, note }) => html`<${CaseLine} key=${note.id} desk=${desk} one=${one} held=${one.holder} asks><span><b>${note.agent.name}</b>：${brief(note.text, 80)}</span><${Waited} since=${note.at}/><//>`)}</ul></section>`;
+}
+
 const QueueBox = ({ desk, queue, messages }) => html`
   <section class="box" aria-label="排队"><h2>排队<span class="count num">${queue.length}</span></h2>
     ${queue.length ? html`<ul>${queue.map((one) => html`<${CaseLine} key=${one.handoff_id} desk=${desk} one=${one}><span class="num">第 ${one.place ?? "—"} 位</span><${Waited} since=${one.requested_at}/>${one.offered_to && html`<span>正派给 ${desk.agentName(one.offered_to)}</span>`}<//>`)}</ul>` : html`<p class="nothing">没有人在排队</p>`}
     ${messages.length > 0 && html`<h2>留言<span class="count num">${messages.length}</span></h2><ul>${messages.map((one) => html`<${CaseLine} key=${one.handoff_id} desk=${desk} one=${one}><span>${momentOf(one.due_at)} 前回复</span><//>`)}</ul>`}</section>`;
 
-function AgentBox({ desk, one }) {
+function AgentBox({ desk, one, asking }) {
   const full = one.load >= one.capacity;
   return html`<li class=${"wall-agent" + (one.present || one.status === "away" ? "" : " absent")}>
     <div class="wall-agent-head"><i class=${"dot " + (one.present || one.status === "away" ? one.status : "offline")} aria-hidden="true"></i><b>${one.name}</b><span class="count">${one.staff_no}</span>
@@ -104,14 +118,15 @@ function AgentBox({ desk, one }) {
       <span class=${"wall-load num" + (full && one.load ? " full" : "")}>${one.load}/${one.capacity}</span></div>
     <meter min="0" max=${Math.max(1, one.capacity)} value=${one.load} aria-label=${one.name + "的接待量"}></meter>
     ${one.wrap_up > 0 && html`<p class="count">${one.wrap_up} 个待小结</p>`}
-    ${one.talking.length > 0 && html`<ul>${one.talking.map((talk) => html`<${CaseLine} key=${talk.handoff_id} desk=${desk} one=${talk} held><span class="count">${talk.unread ? talk.unread + " 条未回" : "已回复"}</span><//>`)}</ul>`}</li>`;
+    ${one.talking.length > 0 && html`<ul>${one.talking.map((talk) => html`<${CaseLine} key=${talk.handoff_id} desk=${desk} one=${talk} held asks=${asking.has(talk.handoff_id)}><span class="count">${talk.unread ? talk.unread + " 条未回" : "已回复"}</span><//>`)}</ul>`}</li>`;
 }
 
-function Agents({ desk, agents }) {
+function Agents({ desk, agents, helps }) {
+  const asking = new Set(helps.map((one) => one.case.handoff_id));
   const here = (one) => (one.present ? 2 : one.status === "away" ? 1 : 0);
   const ordered = [...agents].sort((a, b) => here(b) - here(a) || b.load - a.load || a.id - b.id);
   return html`<section class="box" aria-label="坐席"><h2>坐席<span class="count num">${agents.filter((one) => one.present).length} 人在岗 / ${agents.length}</span></h2>
-    <ul class="wall-agents">${ordered.map((one) => html`<${AgentBox} key=${one.id} desk=${desk} one=${one}/>`)}</ul></section>`;
+    <ul class="wall-agents">${ordered.map((one) => html`<${AgentBox} key=${one.id} desk=${desk} one=${one} asking=${asking}/>`)}</ul></section>`;
 }
 
 function WhisperDialog({ desk, close, one }) {
@@ -128,14 +143,20 @@ function WhisperDialog({ desk, close, one }) {
 function ReassignDialog({ desk, close, one }) {
   const [form, setForm] = useState({ agent: "", note: "" });
   const doing = useDoing(close);
-  const agents = (desk.options?.agents || []).filter((agent) => agent.id !== one.holder?.id);
+  const there = (agent) => agent.present && agent.status === "online";
+  const rank = (agent) => (there(agent) ? 0 : 10) + (agent.skills.includes(one.skill) ? 0 : 1);
+  const agents = (desk.options?.agents || []).filter((agent) => agent.id !== one.holder?.id && agent.capacity > 0 && agent.skills.length);
+  agents.sort((a, b) => rank(a) - rank(b) || a.load - b.load);
   const run = () => doing.run(async () => {
     await desk.api.post("/conversations/" + one.conversation_id + "/reassign", { agent_id: Number(form.agent), note: form.note.trim() });
     toast("已改派", "good");
   });
-  const label = (agent) => agent.name + "（" + (agent.present ? STATUS[agent.status] : "不在") + "，" + agent.load + "/" + agent.capacity + "）";
+  const option = (agent) => ({
+    value: agent.id, label: agent.name, off: !there(agent),
+    note: [agent.present || agent.status === "away" ? STATUS[agent.status] : "不在", agent.skills.map(skillWord).join("、"), agent.load + "/" + agent.capacity + " 个会话"].join(" · "),
+  });
   return html`<${Dialog} title=${"改派：" + customerOf(one)} close=${close} size="small" foot=${html`<${DialogButtons} doing=${doing} label="改派" run=${run} close=${close} disabled=${!form.agent || !form.note.trim()}/>`}>
-    <${SelectField} label="交给" value=${form.agent} set=${(agent) => setForm({ ...form, agent })} options=${agents.map((agent) => ({ value: agent.id, label: label(agent) }))} required/>
+    <div class="scroll-choices"><${Choices} label="交给" name="agent" value=${form.agent} set=${(agent) => setForm({ ...form, agent })} options=${agents.map(option)} required/></div>
     <${TextField} label="说明" value=${form.note} set=${(note) => setForm({ ...form, note })} lines="3" max="2000" hint="接手的人会看到，客户看不到" required/><//>`;
 }
 
@@ -151,7 +172,7 @@ function TakeOverDialog({ desk, close, one }) {
 
 const KINDS = {
   requested: "要求人工", queued: "排队", offered: "派单", offer_expired: "派单超时", declined: "不接", claimed: "接入", vanished: "坐席掉线", agent_replied: "坐席回复", customer_wrote: "客户发言",
-  paused: "暂停计时", resumed: "恢复计时", transferred: "转接", reassigned: "改派", taken_over: "接管", help_asked: "求助班长", whispered: "耳语", wrap_up: "结束服务", reopened: "重新打开",
+  paused: "暂停计时", resumed: "恢复计时", transferred: "转接", reassigned: "改派", taken_over: "接管", help_asked: "求助班长", help_seen: "班长已看求助", whispered: "耳语", wrap_up: "结束服务", reopened: "重新打开",
   handed_back: "交还电小服", closed: "关闭", left_queue: "离开排队", left_message: "留言", promised: "承诺时间", warned: "预警", breached: "超时", escalated: "升级", survey_asked: "请客户评价", survey_skipped: "未请评价", survey_answered: "客户评价",
 };
 const STATES = { running: "计时中", paused: "已暂停", met: "达标", breached: "超时", none: "不计" };
@@ -197,8 +218,8 @@ function Present({ desk, api }) {
   if (!value) return error ? html`<${Failed} error=${error} retry=${reload}/>` : html`<${Spinner}/>`;
   return html`${error && html`<p class="wall-stale" role="status">数据停在 ${timeOf(value.now)}，正在重试</p>`}
     <${Tiles} figures=${value.figures}/>
-    <div class="wall-columns"><div><${SkillStrip} skills=${value.skills}/><${Late} desk=${desk} figures=${value.figures}/><${PromisesLate} desk=${desk} promises=${value.figures.promises_late}/><${QueueBox} desk=${desk} queue=${value.queue} messages=${value.messages}/></div>
-      <${Agents} desk=${desk} agents=${value.agents}/></div>`;
+    <div class="wall-columns"><div><${Helps} desk=${desk} helps=${value.helps}/><${SkillStrip} skills=${value.skills}/><${Late} desk=${desk} figures=${value.figures}/><${PromisesLate} desk=${desk} promises=${value.figures.promises_late}/><${QueueBox} desk=${desk} queue=${value.queue} messages=${value.messages}/></div>
+      <${Agents} desk=${desk} agents=${value.agents} helps=${value.helps}/></div>`;
 }
 
 function Wall({ desk, api }) {
