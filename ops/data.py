@@ -51,6 +51,8 @@ def seed(
             databases.empty_billing(settings)
         with Progressing() as report:
             made = databases.fill(settings, report, customers=customers, months=months)
+        if settings.development:
+            databases.fill_desk(settings)
     except AlreadySeeded:
         fail("the billing database holds customers already; `dianfu seed --reset` makes it anew (development)")
     except (WindowTooEarly, DemoDataError, TariffDataError, ValueError) as error:

@@ -128,7 +128,8 @@ def _prepare(settings: CoreSettings, root: Path, *, train: bool, seed: bool) -> 
             show(SELF, "making the demonstration data, about a minute")
             with Progressing() as report:
                 databases.fill(settings, report, customers=500, months=36)
-        databases.fill_desk(settings)
+        if seed:
+            databases.fill_desk(settings)
     except SQLAlchemyError as error:
         fail(f"a database could not be prepared: {error}", Exit.PREPARATION)
     if train and not training.models(root):

@@ -153,7 +153,7 @@ function ReassignDialog({ desk, close, one }) {
   });
   const option = (agent) => ({
     value: agent.id, label: agent.name, off: !there(agent),
-    note: [agent.present || agent.status === "away" ? STATUS[agent.status] : "不在", agent.skills.map(skillWord).join("、"), agent.load + "/" + agent.capacity + " 个会话"].join(" · "),
+    note: [agent.present || agent.status === "away" ? STATUS[agent.status] : STATUS.offline, agent.skills.map(skillWord).join("、"), agent.load + "/" + agent.capacity + " 个会话"].join(" · "),
   });
   return html`<${Dialog} title=${"改派：" + customerOf(one)} close=${close} size="small" foot=${html`<${DialogButtons} doing=${doing} label="改派" run=${run} close=${close} disabled=${!form.agent || !form.note.trim()}/>`}>
     <div class="scroll-choices"><${Choices} label="交给" name="agent" value=${form.agent} set=${(agent) => setForm({ ...form, agent })} options=${agents.map(option)} required/></div>
