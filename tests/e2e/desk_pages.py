@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,8 +136,8 @@ class Seat:
         return self.dialog
 
     def part(self, title: str) -> Locator:
-        """A part of the customer's panel."""
-        button = self.page.get_by_role("button", name=title)
+        """A part of the customer's panel, by its heading; other buttons may hold the same words (an order 绑定户号)."""
+        button = self.page.get_by_role("button", name=re.compile(rf"^\s*{title}\s*\d*\s*$"))
         return self.side.locator("section.part").filter(has=button)
 
     def shot(self, name: str) -> None:
