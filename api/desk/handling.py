@@ -19,7 +19,7 @@ from api.desk.inbox import case_views
 from api.desk.options import options_of
 from api.desk.redaction import redactor_for
 from api.desk.scope import Sight, sight_of
-from api.desk.steps import book_of, publish
+from api.desk.steps import publish
 from api.desk.views import CaseView, NoteView, Viewer
 from api.desk.watch import watch_of
 from core import agent as people
@@ -120,7 +120,7 @@ async def pause(conversation_id: str, body: PauseRequest, parts: PartsDep, signe
     """Hold the closure clock for a reason."""
 
     def work(session: Session, _sight: Sight) -> None:
-        life.pause(session, conversation_id, agent_id=signed.agent_id, reason=body.reason, book=book_of(parts),
+        life.pause(session, conversation_id, agent_id=signed.agent_id, reason=body.reason, book=parts.book,
                    now=parts.clock())  # fmt: skip
         _audit(session, parts, signed, "paused", conversation_id, reason=body.reason)
 
@@ -132,7 +132,7 @@ async def resume(conversation_id: str, parts: PartsDep, signed: AgentDep) -> Cas
     """Let the closure clock go on."""
 
     def work(session: Session, _sight: Sight) -> None:
-        life.resume(session, conversation_id, agent_id=signed.agent_id, book=book_of(parts), now=parts.clock())
+        life.resume(session, conversation_id, agent_id=signed.agent_id, book=parts.book, now=parts.clock())
         _audit(session, parts, signed, "resumed", conversation_id)
 
     return await _case_after(parts, signed, conversation_id, work)
@@ -150,7 +150,7 @@ async def transfer(conversation_id: str, body: TransferRequest, parts: PartsDep,
         if body.agent_id is not None:
             _refuse_absent(session, parts, body.agent_id)
         life.transfer(
-            session, conversation_id, agent_id=signed.agent_id, note=body.note, book=book_of(parts),
+            session, conversation_id, agent_id=signed.agent_id, note=body.note, book=parts.book,
             now=parts.clock(), to_agent=body.agent_id, to_skill=body.skill,
         )  # fmt: skip
         _audit(session, parts, signed, "transferred", conversation_id, to=body.agent_id or body.skill)
@@ -164,7 +164,7 @@ async def finish(conversation_id: str, parts: PartsDep, signed: AgentDep) -> Cas
     """Go on to the writing-up; for the customer nothing changes yet."""
 
     def work(session: Session, _sight: Sight) -> None:
-        life.finish(session, conversation_id, agent_id=signed.agent_id, book=book_of(parts), now=parts.clock())
+        life.finish(session, conversation_id, agent_id=signed.agent_id, book=parts.book, now=parts.clock())
 
     return await _case_after(parts, signed, conversation_id, work)
 
@@ -174,7 +174,7 @@ async def reopen(conversation_id: str, parts: PartsDep, signed: AgentDep) -> Cas
     """Take a conversation up again out of the writing-up."""
 
     def work(session: Session, _sight: Sight) -> None:
-        life.reopen(session, conversation_id, agent_id=signed.agent_id, book=book_of(parts), now=parts.clock())
+        life.reopen(session, conversation_id, agent_id=signed.agent_id, book=parts.book, now=parts.clock())
 
     return await _case_after(parts, signed, conversation_id, work)
 
@@ -185,7 +185,7 @@ async def wrap_up(conversation_id: str, body: WrapUpRequest, parts: PartsDep, si
     written = _written(body, parts)
 
     def work(session: Session, _sight: Sight) -> None:
-        life.wrap_up(session, conversation_id, written, agent_id=signed.agent_id, book=book_of(parts),
+        life.wrap_up(session, conversation_id, written, agent_id=signed.agent_id, book=parts.book,
                      now=parts.clock())  # fmt: skip
 
     await _do(parts, signed, conversation_id, work)

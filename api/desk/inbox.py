@@ -20,7 +20,7 @@ from api.desk.labels import labels_of
 from api.desk.options import options_of
 from api.desk.redaction import redactor_for
 from api.desk.scope import case_in_scope, visible
-from api.desk.steps import agent_of, book_of, publish, touch_presence
+from api.desk.steps import agent_of, publish, touch_presence
 from api.desk.views import CaseView, Person, Viewer
 from api.desk.watch import watch_of
 from core import agent as people
@@ -102,7 +102,7 @@ async def decline(handoff_id: int, parts: PartsDep, signed: AgentDep) -> None:
     def work(session: Session) -> str:
         case = case_in_scope(session, signed, handoff_id)
         if case.offered_to == signed.agent_id:
-            asking.decline(session, handoff_id, signed.agent_id, book=book_of(parts), now=parts.clock())
+            asking.decline(session, handoff_id, signed.agent_id, book=parts.book, now=parts.clock())
         return case.conversation_id
 
     publish(parts, await parts.store.write(work))
@@ -131,7 +131,7 @@ async def _take(handoff_id: int, parts: Parts, signed: Signed) -> CaseView:
         if not rival:  # who may have wanted it is told by the claim itself who has it
             case_in_scope(session, signed, handoff_id)
         try:
-            return asking.claim(session, handoff_id, signed.agent_id, book=book_of(parts), now=parts.clock())
+            return asking.claim(session, handoff_id, signed.agent_id, book=parts.book, now=parts.clock())
         except AlreadyTaken as error:
             holder = session.get(Agent, error.agent_id) if error.agent_id else None
             return Person(id=holder.id, name=holder.name) if holder else None

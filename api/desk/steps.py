@@ -1,4 +1,4 @@
-"""What the desk's routes share when they change something: the rules, the hints, the sign of life."""
+"""What the desk's routes share when they change something: the hints, the sign of life."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ from api.desk.watch import DESK, watch_of
 from core import agent as people
 from core.agent import Agent
 from core.desk_feed import announce
-from core.handoff.book import Book
-
-
-def book_of(parts: Parts) -> Book:
-    """Return the rules by which cases go."""
-    return parts.book
 
 
 def publish(parts: Parts, conversation_id: str | None = None) -> None:

@@ -23,7 +23,7 @@ from api.desk.inbox import case_views
 from api.desk.options import options_of
 from api.desk.redaction import redactor_for
 from api.desk.scope import Sight, latest_case, may_see, note_look, sight_of
-from api.desk.steps import book_of, publish, touch_presence
+from api.desk.steps import publish, touch_presence
 from api.desk.views import CaseView, DeskMessage, NoteView, PastCase, Viewer
 from api.desk.watch import watch_of
 from api.schemas import MAX_TEXT, After, ClientId, UploadId
@@ -157,7 +157,7 @@ async def say(conversation_id: str, body: SayRequest, parts: PartsDep, signed: A
             find_upload(session, body.upload_id, conversation_id=conversation_id)
         message, _ = life.agent_said(
             session, conversation_id, agent_id=signed.agent_id, client_id=body.client_id, draft=draft,
-            book=book_of(parts), now=parts.clock(),
+            book=parts.book, now=parts.clock(),
         )  # fmt: skip
         before = session.get(Message, (conversation_id, message.seq - 1))
         return message, before, sight.conversation, agent_names(session)

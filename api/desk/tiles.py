@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.deps import Parts
-from api.desk.steps import book_of
 from api.desk.views import CaseView
 from core import agent as people
 from core.agent import Agent
@@ -63,7 +62,7 @@ def skill_tile(
     session: Session, parts: Parts, skill: str, calendar: Calendar, staff: list[Worker], now: datetime
 ) -> SkillTile:
     """Return how it stands for a skill; the wait is that of somebody who would ask for it now."""
-    line, book = queue.waiting(session), book_of(parts)
+    line, book = queue.waiting(session), parts.book
     able = queue.able_for(skill, staff)
     wait = None
     if able:

@@ -22,7 +22,7 @@ from api.desk.pressing import ArrivalView, HelpView, arrival_views, help_views
 from api.desk.promises import LateView, late_views
 from api.desk.redaction import redactor_for
 from api.desk.scope import conversation_in_scope
-from api.desk.steps import book_of, publish, refuse_unseen
+from api.desk.steps import publish, refuse_unseen
 from api.desk.supervision import SupervisionRoute, auditor
 from api.desk.tiles import AgentTile, SkillTile, agent_tile, skill_tile
 from api.desk.views import CaseView, NoteView, Viewer
@@ -165,7 +165,7 @@ async def take_over(conversation_id: str, parts: PartsDep, signed: SupervisorDep
     now = parts.clock()
 
     def work(session: Session) -> Handoff:
-        case = life.take_over(session, conversation_id, agent_id=signed.agent_id, book=book_of(parts), now=now)
+        case = life.take_over(session, conversation_id, agent_id=signed.agent_id, book=parts.book, now=now)
         auditor(parts, signed).note(session, "taken_over", conversation_id, now=now, case=case.id)
         return case
 
@@ -184,7 +184,7 @@ async def reassign(conversation_id: str, body: ReassignBody, parts: PartsDep, si
         refuse_unseen(session, parts, body.agent_id)
         note = life.reassign(
             session, conversation_id, agent_id=signed.agent_id, to_agent=body.agent_id, note=body.note,
-            book=book_of(parts), now=now,
+            book=parts.book, now=now,
         )  # fmt: skip
         auditor(parts, signed).note(session, "reassigned", conversation_id, now=now, to=body.agent_id)
         return session.get_one(Handoff, note.handoff_id)
