@@ -50,13 +50,17 @@ DANGER_PATIENCE = 2.0  # seconds that a warning waits for the log
 class Inbound:
     """What a channel received: `external_id` is unique in the channel; text, a pressed button's or a photo's id.
 
-    With a photo, `text` is what stands in its place where it cannot be shown.
+    With a photo, `text` is what stands in its place where it cannot be shown. `payload`: what a text of
+    the channel's own making (a menu, a place on the map) stands for. `channel` and its user say where replies go now.
     """
 
     external_id: str
     text: str = ""
     button_id: str | None = None
     upload_id: str | None = None
+    payload: str | None = None
+    channel: str | None = None  # None: as the conversation was opened
+    channel_user_id: int | None = None
 
 
 class Dialogue:
@@ -113,14 +117,16 @@ class Dialogue:
         """Log the message once; return it, the outcome if there is one already, and what it means to the desk."""
         now = self._clock()
         conversation = log_of.find_conversation(session, conversation_id, lock=True)
-        before = life.open_case(session, conversation_id)
-        text, payload = inbound.text, None
+        before = life.open_case(session, conversation.id)
+        text, payload = inbound.text, inbound.payload
         if inbound.button_id:
             button = log_of.find_button(session, conversation, inbound.button_id)
             text, payload = button.title, button.payload
         elif inbound.upload_id:
             photo = find_upload(session, inbound.upload_id, conversation_id=conversation_id)
             payload = "/inform" + json.dumps({"upload": photo.id})
+        if inbound.channel is not None:
+            conversation.channel, conversation.channel_user_id = inbound.channel, inbound.channel_user_id
         message, is_new = log_of.record_customer(
             session, conversation, external_id=inbound.external_id, text=text, payload=payload, now=now,
             urgent=danger is not None or self._reception.takes_after_end(session, conversation, payload, now=now),
@@ -134,7 +140,7 @@ class Dialogue:
         elif (own := self._reception.answer(session, conversation, message, now=now)) is not None:
             drafts = own
         else:
-            first = log_of.open_turns(session, conversation_id)[0]
+            first = log_of.open_turns(session, conversation.id)[0]
             question = Question(conversation, message, next_in_line=first.seq == message.seq)
             return question, None, Change.between(session, conversation, message, before)
         outcome = self._close(session, conversation, message, drafts)

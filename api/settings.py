@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -10,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from core.handoff.tables import SKILLS
 from core.settings import CoreSettings
 
+_AES_KEY = re.compile(r"[A-Za-z0-9]{43}", re.ASCII)
 MIN_WEBHOOK_SECRET = 16  # Chatwoot makes them, not we
 
 
@@ -35,8 +37,45 @@ class ApiSettings(CoreSettings):
     chatwoot_inbox: int = Field(0, ge=0)  # of the kind "API"
     chatwoot_team_by_skill: dict[str, int] = {}  # skill -> team there
     chatwoot_capacity: int = Field(4, ge=1, le=50)  # conversations that somebody there has at once
+    wechat_appid: str = ""  # of the official account; empty: no WeChat
+    wechat_secret: SecretStr = SecretStr("")  # its AppSecret
+    wechat_token: SecretStr = SecretStr("")  # what pushes are signed with
+    wechat_aes_key: SecretStr = SecretStr("")  # EncodingAESKey, 43 characters; empty: plain mode alone
+    wechat_aes_key_previous: SecretStr = SecretStr("")  # while keys rotate
+    wechat_encrypted_only: bool = False  # refuse pushes in plain mode
+    wechat_url: str = "https://api.weixin.qq.com"
+    wechat_oauth_url: str = "https://open.weixin.qq.com"
+    wechat_choices: Literal["menu", "links", "numbers"] = (
+        "links"  # how buttons are shown; menu: verified service accounts
+    )
+    wechat_templates: dict[str, str] = {}  # kind of data/wechat/templates.yaml -> id of the template
+    wechat_rate: float = Field(50, gt=0, le=5000)  # messages that we send first, a second
+    public_url: str = ""  # under which customers reach the bridge (https); links in messages begin with it
     sms_token: SecretStr = SecretStr("")  # what the gateway for short messages asks for
     allowed_origins: list[str] = []  # pages that may talk to the bridge from a browser, beside its own
+
+    @model_validator(mode="after")
+    def _wechat_is_complete(self) -> Self:
+        if not self.wechat_appid:
+            return self
+        needed = {
+            "WECHAT_SECRET": self.wechat_secret.get_secret_value(),
+            "WECHAT_TOKEN": self.wechat_token.get_secret_value(),
+            "PUBLIC_URL": self.public_url,
+        }  # fmt: skip
+        missing = [f"DIANFU_{name}" for name, value in needed.items() if not value]
+        if missing:
+            raise ValueError(f"WeChat needs {', '.join(missing)}")
+        for name in ("wechat_aes_key", "wechat_aes_key_previous"):
+            key = getattr(self, name).get_secret_value()
+            if key and not _AES_KEY.fullmatch(key):
+                raise ValueError(f"DIANFU_{name.upper()} is no EncodingAESKey of 43 letters and digits")
+        if self.wechat_encrypted_only and not self.wechat_aes_key.get_secret_value():
+            raise ValueError("DIANFU_WECHAT_ENCRYPTED_ONLY needs DIANFU_WECHAT_AES_KEY")
+        for name in ("wechat_url", "wechat_oauth_url", "public_url"):
+            if not getattr(self, name).startswith(("https://", "http://") if self.development else "https://"):
+                raise ValueError(f"DIANFU_{name.upper()} is no https address")
+        return self
 
     @model_validator(mode="after")
     def _chatwoot_is_complete(self) -> Self:

@@ -51,6 +51,7 @@ class Account(BillingBase):
     large_family_kwh: Mapped[Decimal] = mapped_column(Exact(2), default=Decimal(0))
     free_kwh: Mapped[Decimal] = mapped_column(Exact(2), default=Decimal(0))
     opened_on: Mapped[date]
+    held_since: Mapped[date | None]  # the present customer took the account over from somebody else
     closed_on: Mapped[date | None]
     customer: Mapped[Customer] = relationship(back_populates="accounts")
     meters: Mapped[list[Meter]] = relationship(back_populates="account", order_by="Meter.installed_on")

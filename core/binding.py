@@ -31,6 +31,7 @@ class Binding(BridgeBase):
     customer_no: Mapped[str | None] = mapped_column(String(12))
     channel_user: Mapped[str | None] = mapped_column(String(64))  # who the channel says it is, where it knows
     account_no: Mapped[str] = mapped_column(String(13))
+    owner_no: Mapped[str | None] = mapped_column(String(12))  # whose contract it was when it was bound
     since: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
 

@@ -26,6 +26,8 @@ class OutboxItem(BridgeBase):
     next_at: Mapped[datetime] = mapped_column(Instant)
     attempts: Mapped[int] = mapped_column(default=0)
     done_at: Mapped[datetime | None] = mapped_column(Instant)
+    dead_at: Mapped[datetime | None] = mapped_column(Instant)  # given up; an operator may have it sent again
+    error: Mapped[str | None] = mapped_column(String(200))
 
 
 def put(session: Session, *, kind: str, key: str, payload: dict[str, Any], now: datetime) -> None:
@@ -59,7 +61,9 @@ def due(
     session: Session, *, now: datetime, limit: int = 50, kind: str | None = None, but: tuple[str, ...] = ()
 ) -> list[OutboxItem]:
     """Return the deliveries whose time has come, oldest first; of one kind alone, or of all kinds but some."""
-    query = select(OutboxItem).where(OutboxItem.done_at.is_(None), OutboxItem.next_at <= now)
+    query = select(OutboxItem).where(
+        OutboxItem.done_at.is_(None), OutboxItem.dead_at.is_(None), OutboxItem.next_at <= now
+    )  # fmt: skip
     if kind is not None:
         query = query.where(OutboxItem.kind == kind)
     if but:

@@ -59,7 +59,9 @@ async def open_session(request: Request, body: SessionRequest, parts: PartsDep) 
 @router.post("/messages")
 async def send_message(body: MessageRequest, conversation_id: ConversationDep, parts: PartsDep) -> Answer:
     """Take a customer's message and return the replies to it; the same `client_id` again returns the same replies."""
-    inbound = Inbound(f"{conversation_id}:{body.client_id}", _text(body, parts), body.button_id, body.upload_id)
+    inbound = Inbound(
+        f"{conversation_id}:{body.client_id}", _text(body, parts), body.button_id, body.upload_id, channel="web"
+    )  # fmt: skip
     return _answer(await parts.dialogue.customer_says(conversation_id, inbound))
 
 

@@ -67,10 +67,8 @@ def said_before(
 ) -> Message | None:  # fmt: skip
     """Return what an agent said under this `client_id` already."""
     external_id = _external_id(conversation, agent_id, client_id)
-    found = session.scalar(
-        select(Message).where(Message.channel == conversation.channel, Message.external_id == external_id)
-    )
-    return found if found is not None and found.conversation_id == conversation.id else None
+    query = select(Message).where(Message.conversation_id == conversation.id, Message.external_id == external_id)
+    return session.scalar(query)  # the customer may have changed the channel since
 
 
 def customer_said(

@@ -12,97 +12,31 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from core.db import BridgeBase, Instant
+from core.channel.tables import Delivery
+from core.conversation.tables import (
+    MAX_REASON,
+    MAX_TITLE,
+    PRIORITY_DANGER,
+    PRIORITY_NORMAL,
+    Button,
+    Conversation,
+    Message,
+)
 from core.mode import target_of
+
+__all__ = ["PRIORITY_DANGER", "PRIORITY_NORMAL", "Button", "Conversation", "Message"]
 
 Author = Literal["customer", "bot", "agent", "system"]
 CONFIRM = "confirm"  # type of a message whose answer will be acted upon
-PRIORITY_NORMAL, PRIORITY_DANGER = 5, 0  # lower is served first
 
 # After so long without a message the dialogue starts afresh: slots of yesterday's question must not answer today's.
 DIALOGUE_IDLE = timedelta(minutes=30)
 ASSURED = timedelta(minutes=10)  # so long a one-time code, or the app's own check, lets personal data be changed
 PAGE = 500  # messages that one reading of the log returns at most
-MAX_TITLE, MAX_REASON = 80, 40  # characters that the columns hold
-
-
-class Conversation(BridgeBase):
-    """One customer's conversation over one channel."""
-
-    __tablename__ = "conversations"
-    __table_args__ = (Index("ix_conversations_queue", "mode", "priority", "mode_since"),)
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    channel: Mapped[str] = mapped_column(String(16))
-    customer_no: Mapped[str | None] = mapped_column(String(12), index=True)
-    accounts: Mapped[list[str]] = mapped_column(JSON, default=list)
-    assurance: Mapped[int] = mapped_column(default=0)
-    assured: Mapped[list[str]] = mapped_column(JSON, default=list)  # accounts that the latest code covers
-    assured_until: Mapped[datetime | None] = mapped_column(Instant)
-    mode: Mapped[str] = mapped_column(String(8), default="bot")
-    mode_since: Mapped[datetime] = mapped_column(Instant)
-    mode_reason: Mapped[str | None] = mapped_column(String(MAX_REASON))
-    priority: Mapped[int] = mapped_column(default=PRIORITY_NORMAL)
-    dialogue: Mapped[int] = mapped_column(default=1)  # counts the fresh starts of the dialogue
-    next_seq: Mapped[int] = mapped_column(default=1)
-    created_at: Mapped[datetime] = mapped_column(Instant)
-    last_at: Mapped[datetime] = mapped_column(Instant)
-    note: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what a person left for the bot: done, open, promised
-
-    @property
-    def sender(self) -> str:
-        """Return the id under which Rasa knows the present dialogue."""
-        return f"{self.id}.{self.dialogue}"
-
-    def assured_at(self, now: datetime) -> tuple[str, ...]:
-        """Return the accounts that a code still covers."""
-        fresh = self.assured_until is not None and now < self.assured_until
-        return tuple(number for number in self.accounts if number in self.assured) if fresh else ()
-
-    def assurance_at(self, now: datetime) -> int:
-        """Return the assurance: 2 only while a code covers all accounts, else 1 or 0."""
-        fresh = self.assured_until is not None and now < self.assured_until
-        covered = fresh and set(self.accounts) <= set(self.assured)
-        return self.assurance if covered else min(self.assurance, 1)
-
-
-class Message(BridgeBase):
-    """One message of the log."""
-
-    __tablename__ = "messages"
-    __table_args__ = (
-        UniqueConstraint("channel", "external_id"),
-        Index("ix_messages_turn", "turn", "at"),
-    )
-    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(Instant)
-    author: Mapped[str] = mapped_column(String(8))
-    type: Mapped[str] = mapped_column(String(20))
-    text: Mapped[str] = mapped_column(Text)
-    card: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    buttons: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
-    channel: Mapped[str] = mapped_column(String(16))
-    external_id: Mapped[str | None] = mapped_column(String(120))  # what the channel calls a customer's message
-    payload: Mapped[str | None] = mapped_column(Text)  # what a pressed button stood for
-    in_reply_to: Mapped[int | None]
-    understood: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # intent and confidence of a customer's message
-    turn: Mapped[str | None] = mapped_column(String(8))  # of a customer's message: open until answered, then done
-    agent_id: Mapped[int | None]  # who wrote it, of an agent's message
-    agent_name: Mapped[str | None] = mapped_column(String(40))  # as the customer saw it
-
-
-class Button(BridgeBase):
-    """A button that was shown: its opaque id stands for a payload that only the bridge knows."""
-
-    __tablename__ = "buttons"
-    id: Mapped[str] = mapped_column(String(24), primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id"), index=True)
-    seq: Mapped[int]
-    title: Mapped[str] = mapped_column(String(MAX_TITLE))
-    payload: Mapped[str] = mapped_column(Text)
+_DELIVERED_AS = {"safety": "safety", "survey": "closing", "notice": "notice"}  # type of a message: kind of delivery
 
 
 @dataclass(frozen=True)
@@ -148,10 +82,14 @@ def open_conversation(
     return conversation
 
 
-def find_conversation(session: Session, conversation_id: str, *, lock: bool = False) -> Conversation:
-    """Return the conversation; with `lock` its row stays locked until the transaction ends.
+def find_conversation(
+    session: Session, conversation_id: str, *, lock: bool = False, exact: bool = False
+) -> Conversation:
+    """Return the conversation, or the one that it was joined to; with `lock` its row stays locked until the
+    transaction ends.
 
-    Writers lock it, so that sequence numbers are given out one at a time and in the order of the commits.
+    Writers lock it, so that sequence numbers are given out one at a time and in the order of the commits. `exact`: it
+    is wanted as it was, whatever it was joined to.
 
     Raises:
         ConversationNotFound: if there is none.
@@ -162,6 +100,8 @@ def find_conversation(session: Session, conversation_id: str, *, lock: bool = Fa
     found = session.scalar(query)
     if found is None:
         raise ConversationNotFound(conversation_id)
+    if found.joined_to is not None and not exact:
+        return find_conversation(session, found.joined_to, lock=lock)
     return found
 
 
@@ -181,9 +121,7 @@ def record_customer(
     Raises:
         ConversationClosed: if it is new, not `urgent`, and the conversation is over.
     """
-    known = session.scalar(
-        select(Message).where(Message.channel == conversation.channel, Message.external_id == external_id)
-    )
+    known = said(session, conversation.channel, external_id)
     if known is not None:
         return known, False
     if conversation.mode == "closed" and not urgent:
@@ -192,6 +130,11 @@ def record_customer(
         conversation.dialogue += 1
     draft = Draft("customer", text, "image", {"upload_id": upload_id}) if upload_id else Draft("customer", text)
     return _append(session, conversation, draft, now, external_id=external_id, payload=payload, turn="open"), True
+
+
+def said(session: Session, channel: str, external_id: str) -> Message | None:
+    """Return what was said over a channel under this id of its own."""
+    return session.scalar(select(Message).where(Message.channel == channel, Message.external_id == external_id))
 
 
 def record_reply(
@@ -289,4 +232,14 @@ def _append(session: Session, conversation: Conversation, draft: Draft, now: dat
     conversation.next_seq += 1
     conversation.last_at = now
     session.add(message)
+    if draft.author != "customer" and conversation.channel_user_id is not None:
+        session.add(_delivery(conversation.channel_user_id, message))
     return message
+
+
+def _delivery(channel_user_id: int, message: Message) -> Delivery:
+    kind = _DELIVERED_AS.get(message.type, "agent" if message.author == "agent" else "answer")
+    return Delivery(
+        conversation_id=message.conversation_id, seq=message.seq, channel_user_id=channel_user_id, kind=kind,
+        in_reply_to=message.in_reply_to, next_at=message.at, created_at=message.at,
+    )  # fmt: skip
