@@ -49,17 +49,23 @@ def plan(session: Session, *, book: Book, now: datetime) -> list[Choice]:
 
 
 def offer_chosen(session: Session, choice: Choice, *, book: Book, now: datetime) -> bool:
-    """Offer one case as planned, if it still waits and the agent still has room; one process at a time decides."""
+    """Offer one case as planned, if it still waits; one process at a time decides.
+
+    Where the agent has gone or taken something else since the plan was made, it goes to whom it would go now: else
+    those who stand behind it would be given the agents that are left.
+    """
     one_at_a_time(session, "routing")
     conversation, case = hold_case(session, choice.handoff_id)
-    staff = {one.id: one for one in book.staff(session, now=now)}
-    worker = staff.get(choice.agent_id)
-    waits = conversation.mode == "queued" and case.ended_at is None and not case.left_message
-    if worker is None or not waits or not _has_room(case, worker, book):
+    if conversation.mode != "queued" or case.ended_at is not None or case.left_message:
         return False
-    if choice.agent_id in case.tried:
+    staff = book.staff(session, now=now)
+    planned = any(one.id == choice.agent_id and _has_room(case, one, book) for one in staff)
+    agent_id = choice.agent_id if planned else choose(session, case, staff, book=book, now=now)
+    if agent_id is None:
+        return False
+    if agent_id in case.tried:
         case.tried = []  # all were asked: the round begins again
-    asking.offer(session, case.id, choice.agent_id, book=book, now=now)
+    asking.offer(session, case.id, agent_id, book=book, now=now)
     return True
 
 

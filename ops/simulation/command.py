@@ -10,7 +10,7 @@ from ops.output import Exit, fail
 from ops.simulation.drill import DrillFailed, drill
 from ops.simulation.plan import Setup
 from ops.simulation.site import SiteFailed
-from ops.simulation.verdict import REPLAY_RATIO, REPLAY_SLACK, STEADY_RATIO, STEADY_SLACK, Verdict
+from ops.simulation.verdict import REPLAY_RATIO, REPLAY_SLACK, STEADY_LOAD, STEADY_RATIO, STEADY_SLACK, Verdict
 
 drill_app = typer.Typer(help="Drills: how the desk does under load.", no_args_is_help=True)
 CLASSES = ("danger", "life support", "special service", "complaint", "high value", "other")
@@ -49,10 +49,12 @@ def report(verdict: Verdict) -> str:
         f"messages: {verdict.messages}, sockets cut {verdict.cuts} times; "
         f"the desk looked for work every {verdict.look_seconds:.1f} s",
         *(f"{one.pool}: {one.customers} served by {one.agents}, mean wait {one.measured:.2f} s, by the replay "
-          f"{one.replayed:.2f} s (x {one.measured / one.replayed:.2f}), by Erlang C {one.steady:.2f} s"
+          f"{one.replayed:.2f} s (x {one.measured / one.replayed:.2f}), by Erlang C {one.steady:.2f} s "
+          f"at a load of {one.load:.2f}"
           for one in verdict.waits),
         f"taken as right: x {REPLAY_RATIO[0]:g} to {REPLAY_RATIO[1]:g} of the replay (± {REPLAY_SLACK:g} s), "
-        f"x {STEADY_RATIO[0]:g} to {STEADY_RATIO[1]:g} of Erlang C (± {STEADY_SLACK:g} s)",
+        f"x {STEADY_RATIO[0]:g} to {STEADY_RATIO[1]:g} of Erlang C (± {STEADY_SLACK:g} s) up to a load of "
+        f"{STEADY_LOAD:g}",
         *(f"mean wait, {CLASSES[priority]}: {wait:.2f} s" for priority, wait in verdict.by_priority.items()),
     ]  # fmt: skip
     lines += [f"FAULT {fault}" for fault in verdict.faults] or ["no fault was found"]

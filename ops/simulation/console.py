@@ -107,7 +107,9 @@ class Console:
     async def catch_up(self, conversation_id: str, seq: int) -> None:
         """Wait until a message of an open conversation was shown; raises `GaveUp`."""
         shown = self.shown[conversation_id]
-        await until(lambda: bool(shown) and shown[-1]["seq"] >= seq, within=20, what=f"{self.login}: message {seq}")
+        await until(
+            lambda: bool(shown) and shown[-1]["seq"] >= seq, within=self._patience, what=f"{self.login}: message {seq}"
+        )  # fmt: skip
 
     def cut(self) -> None:
         """Lose the connection."""

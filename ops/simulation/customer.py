@@ -24,6 +24,7 @@ class Customer:
         self._headers: dict[str, str] = {}
         self.seen: list[Message] = []
         self.said: list[str] = []
+        self._sent: dict[str, Any] = {}
         self.place: Frame | None = None
         self.faults: list[str] = []
         self._reading: asyncio.Task[None] | None = None
@@ -46,17 +47,22 @@ class Customer:
     async def say(self, text: str, *, twice: bool = False) -> list[Message]:
         """Say something and return the replies; `twice`: sent again with the same id, as after a lost answer."""
         self.said.append(text)
-        return await self._post({"client_id": uuid.uuid4().hex, "text": text}, 2 if twice else 1)
+        replies = await self._post({"client_id": uuid.uuid4().hex, "text": text})
+        return await self.say_again() if twice else replies
+
+    async def say_again(self) -> list[Message]:
+        """Send what was sent last once more, with the same id, and return the replies."""
+        return await self._post(self._sent)
 
     async def press(self, title: str) -> list[Message]:
-        """Press the last button with this title.
+        """Press the last button with this title and return the replies.
 
         Raises:
             GaveUp: if there is none.
         """
         await until(lambda: self.button(title) is not None, within=self._patience, what=f"button {title}")
         self.said.append(title)
-        return await self._post({"client_id": uuid.uuid4().hex, "button_id": self.button(title)}, 1)
+        return await self._post({"client_id": uuid.uuid4().hex, "button_id": self.button(title)})
 
     def button(self, title: str) -> str | None:
         """Return the id of the last button with this title that was shown."""
@@ -104,7 +110,9 @@ class Customer:
     async def catch_up(self) -> None:
         """Wait until the stream has shown all that the log has; raises `GaveUp`."""
         last = (await self.history())[-1]["seq"]
-        await until(lambda: bool(self.seen) and self.seen[-1]["seq"] >= last, within=20, what=f"message {last}")
+        await until(
+            lambda: bool(self.seen) and self.seen[-1]["seq"] >= last, within=self._patience, what=f"message {last}"
+        )  # fmt: skip
 
     async def close(self) -> None:
         """Go away."""
@@ -113,13 +121,12 @@ class Customer:
             await asyncio.gather(self._reading, return_exceptions=True)
         await self._wire.close()
 
-    async def _post(self, body: dict[str, Any], times: int) -> list[Message]:
-        replies: list[Message] = []
-        for _ in range(times):
-            answer = await self._wire.call("POST", "/v1/messages", json=body, headers=self._headers)
-            if not answer.is_success:
-                raise GaveUp(f"{answer.status_code} {answer.text}")
-            replies = answer.json()["messages"]
+    async def _post(self, body: dict[str, Any]) -> list[Message]:
+        self._sent = body
+        answer = await self._wire.call("POST", "/v1/messages", json=body, headers=self._headers)
+        if not answer.is_success:
+            raise GaveUp(f"{answer.status_code} {answer.text}")
+        replies: list[Message] = answer.json()["messages"]
         return replies
 
     def _stream(self) -> str:

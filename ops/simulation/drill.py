@@ -27,7 +27,8 @@ from ops.simulation.verdict import Verdict, judge
 from ops.simulation.workers import AgentReport, CustomerReport, Links
 
 CUSTOMER_PROCESSES, AGENT_PROCESSES = 2, 4
-THERE_WITHIN, GONE_WITHIN = 60.0, 20.0
+THERE_WITHIN, GONE_WITHIN = 120.0, 20.0  # since the last one came, or went
+PATIENCE, STUCK = 180.0, 180.0  # how long somebody waits for one thing; and how much longer the drill, for somebody
 Told = Callable[[str], None]
 
 
@@ -72,7 +73,7 @@ def _people(
     """Start the processes, wait until all customers have come to an end, and send the agents home."""
     context = mp.get_context("spawn")
     stop, began = context.Event(), context.Value("d", 0.0)
-    links = Links(site.url, context.Queue(), began, stop, patience=60 + setup.seconds / 2)
+    links = Links(site.url, context.Queue(), began, stop, patience=PATIENCE + setup.seconds / 2)
     shifts = shifts_of(setup, staff_of(setup))
     processes: list[BaseProcess] = [
         *(context.Process(target=workers.agents, args=(links, shifts[number::AGENT_PROCESSES]))
@@ -86,9 +87,10 @@ def _people(
         _gather(links, processes, len(shifts), THERE_WITHIN, "agents to come")
         told(f"{len(shifts)} agents are there; {len(visits)} customers come within {setup.seconds:.0f} s")
         began.value = time.time() + 0.5
-        served = _gather(links, processes, len(visits), 2 * setup.seconds + 120, "customers to be served", told)
+        within = links.patience + STUCK
+        served = _gather(links, processes, len(visits), within, "customers to be served", told)
         stop.set()
-        return served + _gather(links, processes, len(shifts), THERE_WITHIN, "agents to go home")
+        return served + _gather(links, processes, len(shifts), within, "agents to go home")
     finally:
         stop.set()
         for process in processes:
@@ -101,22 +103,23 @@ def _people(
 def _gather(
     links: Links, processes: Sequence[BaseProcess], count: int, within: float, what: str, told: Told | None = None
 ) -> list[Any]:
-    """Return so many reports."""
+    """Return so many reports; it fails when nothing was heard of anybody for `within` seconds."""
     found: list[Any] = []
-    until = said = time.monotonic() + within
+    heard = said = time.monotonic()
     while len(found) < count:
         try:
             one = links.reports.get(timeout=1.0)
             if not links.stop.is_set() and isinstance(one, AgentReport):
                 raise DrillFailed(f"an agent went home too early: {one.faults}")
             found.append(one)
+            heard = time.monotonic()
         except queue.Empty:
             dead = [process.name for process in processes if process.exitcode not in (None, 0)]
-            if dead or time.monotonic() > until:
+            if dead or time.monotonic() > heard + within:
                 got = f"{len(found)} of {count}; ended badly: {dead or 'none'}"
                 raise DrillFailed(f"waited for {what}: {got}") from None
-        if told is not None and said - time.monotonic() < within - 10:
-            said = time.monotonic() + within
+        if told is not None and time.monotonic() > said + 10:
+            said = time.monotonic()
             told(f"{len(found)} of {count} customers have come to an end")
     return found
 

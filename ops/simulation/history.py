@@ -17,6 +17,7 @@ TAKEN = ("claimed", "reassigned", "taken_over")
 GIVEN_BACK = ("vanished", "transferred")
 OVER = ("handed_back", "closed")
 LET_GO, GIVEN_UP = ("declined", "offer_expired"), ("left_queue", "left_message")
+BY_LOOK = ("offered", "offer_expired", "queued", "warned")  # written by the loop of the desk, look by look
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One offer: to whom, when, and when it led to a talk or was let go by (`taken`: the former)."""
+    """One offer: to whom, when, and when it led to a talk or was let go by (`taken`: the former).
 
+    `at` is when the desk looked who waits, `id` its line of the log: what is written between was not seen by it.
+    """
+
+    id: int
     agent_id: int
     at: datetime
     until: datetime
@@ -70,13 +75,17 @@ class Case:
 
     @property
     def end(self) -> str:
-        """Return how it ended: answered, left, message, or lost."""
+        """Return how it ended: answered (a message that was left, too), left, message, or lost."""
         kinds = [step.kind for step in self.steps]
         if any(kind in OVER for kind in kinds) and "agent_replied" in kinds:
             return "answered"
-        if "left_message" in kinds:
-            return "message"
-        return "left" if "left_queue" in kinds else "lost"
+        last = next((kind for kind in reversed(kinds) if kind in (*TAKEN, *GIVEN_UP)), None)
+        return {"left_message": "message", "left_queue": "left"}.get(last or "", "lost")
+
+    @property
+    def was_message(self) -> bool:
+        """Tell whether the customer had left a message when an agent first took it."""
+        return next((step.kind for step in self.steps if step.kind in (*TAKEN, "left_message")), "") == "left_message"
 
     @property
     def holders_at_once(self) -> int:
@@ -95,35 +104,34 @@ class Case:
     def _attempts(self) -> Iterator[Attempt]:
         offered: Step | None = None
         for step in self.steps:
+            if step.kind == "left_message" and self.was_message and self.claimed_at is not None:
+                continue  # whom it was offered to has taken the message
             if step.kind == "offered":
                 offered = step
             elif offered is not None and step.kind in (*TAKEN, *LET_GO, *GIVEN_UP):
-                yield Attempt(offered.agent_id or 0, offered.at, step.at, step.kind in TAKEN)
+                yield Attempt(offered.id, offered.agent_id or 0, offered.at, step.at, step.kind in TAKEN)
                 offered = None
 
-    def priority_at(self, when: datetime) -> int:
-        """Return the priority class that it had then."""
-        known = [step.priority for step in self.steps if step.at <= when and step.priority is not None]
-        return known[-1]
+    def priority_at(self, line: int) -> int:
+        """Return the priority class that it had at that line of the log, at first if it is younger."""
+        known = [step.priority for step in self.steps if step.id <= line and step.priority is not None]
+        return known[-1] if known else self.steps[0].priority or 0
 
-    def waits_at(self, when: datetime) -> bool:
-        """Tell whether it was in the queue then, offered to nobody."""
-        waits = False
+    def waits_at(self, line: int) -> Step | None:
+        """Return what had brought it into the queue at that line of the log; None: it was not there, or offered."""
+        since: Step | None = None
         for step in self.steps:
-            if step.at > when:
+            if step.id >= line:
                 break
             if step.kind in ("requested", *LET_GO, *GIVEN_BACK):
-                waits = True
+                since = step
             elif step.kind in ("offered", *TAKEN, *OVER, *GIVEN_UP):
-                waits = False
-        return waits
+                since = None
+        return since
 
-    def let_go_by(self, when: datetime) -> set[int | None]:
-        """Return the agents who had it, or an offer of it, and let it go before then."""
-        return {
-            step.agent_id for step in self.steps
-            if step.at <= when and step.kind in (*LET_GO, *GIVEN_BACK)
-        }  # fmt: skip
+    def let_go_by(self, line: int) -> set[int | None]:
+        """Return the agents who had it, or an offer of it, and had let it go at that line of the log."""
+        return {step.agent_id for step in self.steps if step.id < line and step.kind in (*LET_GO, *GIVEN_BACK)}
 
 
 def cases_of(bridge: Database) -> list[Case]:

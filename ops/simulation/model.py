@@ -49,12 +49,17 @@ def erlang_c(arrivals: float, services: float, servers: int) -> float:
     return waits / (servers * services - arrivals)
 
 
-def steady_wait(jobs: Sequence[Job], servers: int, *, look_seconds: float, latency: float) -> float:
-    """Return what Erlang's formula predicts from the measured rates, and what the desk adds by looking now and then."""
+def steady_wait(
+    jobs: Sequence[Job], servers: int, *, look_seconds: float, latency: float
+) -> tuple[float, float]:  # fmt: skip
+    """Return what Erlang's formula predicts from the measured rates, with what the desk adds by looking now and then.
+
+    The second is the share of the servers' time that these rates need.
+    """
     span = max(job.arrives for job in jobs) - min(job.arrives for job in jobs)
     arrivals = (len(jobs) - 1) / span if span else 0.0
     busy = fmean(sum(job.busy) for job in jobs if job.busy) + look_seconds / 2
-    return erlang_c(arrivals, 1 / busy, servers) + look_seconds / 2 + latency
+    return erlang_c(arrivals, 1 / busy, servers) + look_seconds / 2 + latency, arrivals * busy / servers
 
 
 def replay(jobs: Iterable[Job], agents: int, *, look_seconds: float, latency: float) -> None:

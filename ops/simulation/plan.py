@@ -27,10 +27,10 @@ IMPATIENT, MESSAGES = 0.06, 0.5  # share that gives up waiting, and of those who
 OVERHEAD = 1.0  # seconds from a freed agent to his next case: the loop of the desk looks once a second
 # Waiting times of data/desk/limits.yaml that the drill speeds up, and how short each may become: machines are slow.
 SPED_UP: dict[str, float] = {
-    "aging_minutes": 0.02, "offer_seconds": 4, "last_agent_wait_seconds": 2, "drop_skill_seconds": 30,
+    "aging_minutes": 0.02, "offer_seconds": 8, "last_agent_wait_seconds": 2, "drop_skill_seconds": 30,
     "queued_reminder_minutes": 0.1, "queued_reminder_most_minutes": 1, "nobody_minutes": 0.1, "agent_silent_seconds": 4,
-    "agent_silent_escalation_seconds": 12, "customer_silent_minutes": 0.2, "customer_silent_finish_minutes": 0.1,
-    "wrap_up_minutes": 0.1,
+    "agent_silent_escalation_seconds": 12, "customer_silent_minutes": 1, "customer_silent_finish_minutes": 0.5,
+    "wrap_up_minutes": 0.5,
 }  # fmt: skip
 
 

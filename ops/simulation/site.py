@@ -31,7 +31,7 @@ from ops.child import die_with_parent
 from ops.simulation.staff import PASSWORD, Staff
 
 PROJECT = Path(__file__).resolve().parents[2]
-STARTED_WITHIN, STOPPED_WITHIN = 40.0, 15.0
+STARTED_WITHIN, STOPPED_WITHIN = 120.0, 15.0
 
 
 class SiteFailed(Exception):

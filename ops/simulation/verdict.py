@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,19 +10,22 @@ from datetime import datetime, timedelta
 from statistics import fmean
 
 from core.handoff.rules import rank
-from ops.simulation.history import OVER, Case
+from ops.simulation.history import BY_LOOK, OVER, Case
 from ops.simulation.model import Job, replay, steady_wait
 from ops.simulation.workers import AgentReport, CustomerReport, Line
 
-COMMITTING = timedelta(seconds=0.5)  # between the moment that an event names and that in which others can read it
 REPLAY_RATIO, REPLAY_SLACK = (0.5, 2.0), 0.5  # measured mean wait against the replay, and seconds that say nothing
-SLOWEST_LOOK = 10.0  # seconds; the loop of the desk means to look once a second
+SLOWEST_LOOK, SLOWEST_RATIO = 10.0, 20.0  # seconds between looks (one is meant); times what an agent takes to accept
 STEADY_RATIO, STEADY_SLACK = (0.2, 4.0), 2.0  # … against Erlang C
+STEADY_LOAD = 0.9  # busier than that, a drill is over long before the steady state that Erlang C speaks of
 
 
 @dataclass(frozen=True)
 class Waits:
-    """The mean wait of one pool of agents: measured, by Erlang C, by the replay (seconds)."""
+    """The mean wait of one pool of agents: measured, by Erlang C, by the replay (seconds).
+
+    `load` is the share of their time that was needed, from the measured rates.
+    """
 
     pool: str
     customers: int
@@ -29,6 +33,7 @@ class Waits:
     measured: float
     steady: float
     replayed: float
+    load: float
 
 
 @dataclass
@@ -55,17 +60,16 @@ def judge(
     people: list[CustomerReport | AgentReport] = [*customers, *agents]
     verdict.faults += [fault for one in people for fault in one.faults]
     verdict.faults += [*nobody_lost(cases, customers), *nobody_twice(cases)]
-    verdict.faults += [*order_kept(cases, skills, aging), *same_on_both_sides(logs, customers, agents)]
+    verdict.faults += [*order_kept(cases, customers, skills, aging), *same_on_both_sides(logs, customers, agents)]
     verdict.offers = sum(len(case.attempts) for case in cases)
     verdict.let_go, verdict.cuts = sum(one.let_go for one in agents), sum(one.cuts for one in people)
     verdict.messages = sum(len(logs[one.conversation_id]) for one in customers if one.conversation_id)
     answered = [case for case in cases if case.claimed_at is not None]
-    for priority in sorted({case.priority_at(case.steps[-1].at) for case in answered}):
-        waited = [_wait(case) for case in answered if case.priority_at(case.steps[-1].at) == priority]
+    for priority in sorted({case.priority_at(case.steps[-1].id) for case in answered}):
+        waited = [_wait(case) for case in answered if case.priority_at(case.steps[-1].id) == priority]
         verdict.by_priority[priority] = fmean(waited)
     verdict.look_seconds = look_seconds(cases)
-    if verdict.look_seconds > SLOWEST_LOOK:
-        verdict.faults.append(f"the desk looked for work every {verdict.look_seconds:.1f} s only")
+    verdict.faults += too_seldom(cases)
     for pool in sorted(set(skills.values())):
         waits = waits_of(pool, cases, sum(one == pool for one in skills.values()), aging)
         verdict.waits.append(waits)
@@ -74,13 +78,14 @@ def judge(
 
 
 def nobody_lost(cases: Sequence[Case], customers: Sequence[CustomerReport]) -> Iterator[str]:
-    """Each customer has one case, which ended, and as the customer saw it."""
+    """Each customer has one case, which ended, and as the customer saw it; a message may have been answered since."""
     of_conversation = {case.conversation_id: case for case in cases}
     if len(of_conversation) != len(cases):
         yield f"{len(cases)} cases of {len(of_conversation)} conversations"
     for one in customers:
         case = of_conversation.get(one.conversation_id)
-        if case is None or case.end != one.end:
+        answered = case is not None and case.end == "answered" and case.was_message and one.end == "message"
+        if case is None or (case.end != one.end and not answered):
             desk = case.end if case else "no case"
             yield f"customer {one.number}: {one.end or 'no end'} for him, {desk} for the desk"
 
@@ -92,18 +97,29 @@ def nobody_twice(cases: Sequence[Case]) -> Iterator[str]:
             yield f"case {case.id} was claimed {case.holders_at_once} times"
 
 
-def order_kept(cases: Sequence[Case], skills: Mapping[int, tuple[str, ...]], aging: timedelta) -> Iterator[str]:
-    """Nothing was offered to an agent while a case before it waited that he could have been given."""
+def order_kept(
+    cases: Sequence[Case], customers: Sequence[CustomerReport], skills: Mapping[int, tuple[str, ...]], aging: timedelta
+) -> Iterator[str]:
+    """Nothing was offered to an agent while a case before it waited that he could have been given.
+
+    An event names the moment before it is written, so times alone do not tell what a look at the queue can have seen:
+    it saw what the customer had been told by then, and what stands in the log before something that an earlier look,
+    or an earlier step of the same one, has written (the loop does one thing after another).
+    """
+    told = {one.conversation_id: one.queued_at for one in customers if one.queued_at is not None}
+    looks = [(step.at, step.id) for case in cases for step in case.steps if step.kind in BY_LOOK]
     for case in cases:
         for attempt in case.attempts:
-            mine = _rank(case, attempt.at, aging)
-            before = attempt.at - COMMITTING
+            seen = max((line for at, line in looks if at < attempt.at), default=0)
+            mine = _rank(case, attempt.id, aging)
             for other in cases:
-                if other is case or other.skill not in skills[attempt.agent_id] or other.requested_at > before:
+                since = other.waits_at(attempt.id)
+                if other is case or since is None or other.skill not in skills[attempt.agent_id]:
                     continue
-                waited = other.waits_at(before) and other.waits_at(attempt.at)
-                ahead = max(_rank(other, before, aging), _rank(other, attempt.at, aging)) < mine
-                if waited and ahead and attempt.agent_id not in other.let_go_by(attempt.at):
+                answered_at = told.get(other.conversation_id, math.inf) if since.kind == "requested" else math.inf
+                known = since.id <= seen or answered_at < attempt.at.timestamp()
+                let_go = attempt.agent_id in other.let_go_by(attempt.id)
+                if known and not let_go and _rank(other, seen, aging) < mine:
                     yield f"case {case.id} was offered before case {other.id}"
 
 
@@ -115,7 +131,7 @@ def same_on_both_sides(
         log = list(logs.get(one.conversation_id, ()))
         if [seq for seq, _, _ in log] != list(range(1, len(log) + 1)):
             yield f"the log of {one.conversation_id} has gaps"
-        if one.seen != log[: len(one.seen)] or len(one.seen) < len(log) - 1:  # a survey may come when he has gone
+        if one.seen != log[: len(one.seen)] or len(one.seen) < _shown_at_least(one, log):
             yield f"customer {one.number} was not shown his log"
         if [text for _, author, text in log if author == "customer"] != one.said:
             yield f"customer {one.number} did not say what his log says"
@@ -128,6 +144,16 @@ def same_on_both_sides(
                 yield f"{agent.login} did not say what the log of {key} says"
 
 
+def _shown_at_least(customer: CustomerReport, log: Sequence[Line]) -> int:
+    """Return how much of the log a customer must have been shown: all; but a survey may come when he has gone.
+
+    Who leaves a message goes once that is taken down: what he is answered he reads when he is back.
+    """
+    if customer.end != "message":
+        return len(log) - 1
+    return max((seq for seq, author, _ in log if author == "customer"), default=0) + 1
+
+
 def waits_of(pool: tuple[str, ...], cases: Sequence[Case], agents: int, aging: timedelta) -> Waits:
     """Return the mean wait of who was served by a pool, with both predictions."""
     mine = [case for case in cases if case.skill in pool]
@@ -137,12 +163,12 @@ def waits_of(pool: tuple[str, ...], cases: Sequence[Case], agents: int, aging: t
     usual = fmean(job.busy[-1] for job in jobs if job.case.claimed_at)
     for job in jobs:
         job.busy = job.busy or [usual]
-    steady = steady_wait(jobs, agents, look_seconds=looks, latency=latency)
+    steady, load = steady_wait(jobs, agents, look_seconds=looks, latency=latency)
     replay(jobs, agents, look_seconds=looks, latency=latency)
     served = [job for job in jobs if job.case.claimed_at is not None and job.wait is not None]
     return Waits(
         "+".join(pool), len(served), agents, fmean(_wait(job.case) for job in served), steady,
-        fmean(job.wait for job in served if job.wait is not None),
+        fmean(job.wait for job in served if job.wait is not None), load,
     )  # fmt: skip
 
 
@@ -152,6 +178,8 @@ def too_far(waits: Waits) -> Iterator[str]:
     if not low * waits.replayed - REPLAY_SLACK <= waits.measured <= high * waits.replayed + REPLAY_SLACK:
         yield f"{waits.pool}: waits of {waits.measured:.1f} s, by the replay {waits.replayed:.1f} s"
     low, high = STEADY_RATIO
+    if waits.load > STEADY_LOAD:
+        return
     if not low * waits.steady - STEADY_SLACK <= waits.measured <= high * waits.steady + STEADY_SLACK:
         yield f"{waits.pool}: waits of {waits.measured:.1f} s, by Erlang C {waits.steady:.1f} s"
 
@@ -172,6 +200,13 @@ def look_seconds(cases: Sequence[Case]) -> float:
     return max(1.0, 2 * fmean(idle))
 
 
+def too_seldom(cases: Sequence[Case]) -> Iterator[str]:
+    """Compare how often the desk looks with what it means to do, and with what all else takes on this machine."""
+    looks = look_seconds(cases)
+    if looks > max(SLOWEST_LOOK, SLOWEST_RATIO * _latency(cases)):
+        yield f"the desk looked for work every {looks:.1f} s only"
+
+
 def _latency(cases: Sequence[Case]) -> float:
     return fmean((one.until - one.at).total_seconds() for case in cases for one in case.attempts if one.taken)
 
@@ -181,8 +216,8 @@ def _wait(case: Case) -> float:
     return (case.claimed_at - case.requested_at).total_seconds()
 
 
-def _rank(case: Case, when: datetime, aging: timedelta) -> datetime:
-    return rank(case.requested_at, case.priority_at(when), aging)
+def _rank(case: Case, line: int, aging: timedelta) -> datetime:
+    return rank(case.requested_at, case.priority_at(line), aging)
 
 
 def _job(case: Case, began: datetime, aging: timedelta) -> Job:

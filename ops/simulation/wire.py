@@ -100,4 +100,4 @@ async def until(true: Callable[[], bool], *, within: float, what: str) -> None:
     while not true():
         if time.monotonic() > end:
             raise GaveUp(what)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)

@@ -20,9 +20,11 @@ from ops.simulation.plan import Shift, Visit
 from ops.simulation.wire import Frame, GaveUp, until
 
 SPACING = 6.0  # seconds between two things that an agent says
+LONGEST = 3.0  # times the mean, or the last talk alone would hold up the drill
 BYE = "您反映的情况都处理好了，再见。"
 DECLINES, IGNORES = 0.03, 0.02
 LEAVES, LEAVES_MESSAGE = "不等了，继续问电小服", "给坐席留言"
+LEFT_MESSAGE = "message_wanted"  # type of the bridge's answer to who leaves a message
 Line = tuple[int, str, str]  # sequence number, author, text
 
 
@@ -37,6 +39,7 @@ class CustomerReport:
     said: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     cuts: int = 0
+    queued_at: float | None = None  # time.time() when the bridge had answered the wish for a person
 
 
 @dataclass
@@ -94,7 +97,10 @@ async def _customer(links: Links, visit: Visit, token: str | None) -> CustomerRe
     try:
         await customer.open()
         report.conversation_id = customer.conversation_id
-        await customer.say(visit.opening, twice=visit.unsteady)
+        await customer.say(visit.opening)
+        report.queued_at = time.time()
+        if visit.unsteady:
+            await customer.say_again()
         await customer.wait_for("queued", "human")
         report.end = await _visit(customer, visit, links.patience)
         await customer.catch_up()
@@ -114,10 +120,9 @@ async def _visit(customer: Customer, visit: Visit, patience: float) -> str:
     except GaveUp:
         if visit.patience is None:
             raise
-        await customer.press(LEAVES_MESSAGE if visit.leaves_message else LEAVES)
-        await customer.wait_for("bot", "human", within=5)
-        if customer.mode == "bot":
+        if await customer.press(LEAVES_MESSAGE if visit.leaves_message else LEAVES):
             return "message" if visit.leaves_message else "left"
+        # no answer to that: an agent was quicker, and has read it
     await _talk(customer, visit)
     return "answered"
 
@@ -129,10 +134,14 @@ async def _talk(customer: Customer, visit: Visit) -> None:
         lines = customer.words("agent")
         if len(lines) > answered and lines[answered] != BYE and customer.mode == "human":
             answered += 1
-            await customer.say(f"我这边的情况，第{answered}点是这样", twice=visit.unsteady)
+            await customer.say(_answer(answered), twice=visit.unsteady)
             if visit.unsteady:
                 customer.cut()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
+
+
+def _answer(number: int) -> str:
+    return f"我这边的情况，第{number}点是这样"
 
 
 # -- agents
@@ -182,15 +191,19 @@ class _Agent:
             self._report.faults.append(f"{self._shift.login}: {answer.status_code} {answer.text}")
 
     async def _serve(self, conversation_id: str) -> None:
-        console, end = self._console, time.monotonic() + self._chance.expovariate(1 / self._shift.mean_seconds)
-        await console.open(conversation_id)
+        console, mean = self._console, self._shift.mean_seconds
+        end = time.monotonic() + min(self._chance.expovariate(1 / mean), LONGEST * mean)
+        detail = await console.open(conversation_id)
+        # He may have left a message while it was offered: then it is answered, and nobody is there who would reply.
+        there = all(row["type"] != LEFT_MESSAGE for row in detail["messages"])
         number, unsteady = 0, self._chance.random() < 0.2
         while number == 0 or time.monotonic() + SPACING < end:
             number += 1
             await console.say(conversation_id, f"您好，我看一下第{number}个问题", twice=unsteady)
             if unsteady:
                 console.cut()
-            await self._hears(conversation_id, number)
+            if there:
+                await self._hears(conversation_id, number)
             await asyncio.sleep(max(0.0, min(SPACING, end - time.monotonic())))
         last = await console.say(conversation_id, BYE)
         await console.catch_up(conversation_id, last["seq"])
@@ -201,8 +214,7 @@ class _Agent:
 
         def heard() -> bool:
             rows = self._console.shown[conversation_id]
-            own = [place for place, row in enumerate(rows) if row["author"] == "agent"]
-            return len(own) >= number and any(row["author"] == "customer" for row in rows[own[number - 1] :])
+            return any(row["author"] == "customer" and row["text"] == _answer(number) for row in rows)
 
         await until(heard, within=self._links.patience, what=f"{self._shift.login}: an answer to line {number}")
 

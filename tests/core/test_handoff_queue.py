@@ -217,6 +217,24 @@ def test_an_agent_who_went_away_between_plan_and_offer_is_not_offered_anything(r
     assert (room.mode(case), agent) == ("queued", choice.agent_id)
 
 
+def test_a_case_whose_agent_took_something_else_after_the_plan_keeps_its_turn(room: DeskRoom) -> None:
+    from core.handoff import routing
+
+    room.agent("甲", capacity=1)
+    room.agent("乙", capacity=1)
+    first, second = room.request(), room.request()
+    pulled = room.request()
+    choices = room.read(lambda session: routing.plan(session, book=BOOK, now=room.now))
+    assert [one.handoff_id for one in choices] == [first.id, second.id]
+    planned, other = (one.agent_id for one in choices)
+    room.claim(pulled, planned)
+    done = [
+        room.write(lambda session, one=one: routing.offer_chosen(session, one, book=BOOK, now=room.now))
+        for one in choices
+    ]  # fmt: skip
+    assert (done, room.case(first).offered_to, room.case(second).offered_to) == ([True, False], other, None)
+
+
 def test_a_console_that_is_silent_for_too_long_is_vanished(room: DeskRoom) -> None:
     from core.handoff import routing
 
