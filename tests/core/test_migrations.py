@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tests.conftest import NewUrl
 
 
+pytestmark = pytest.mark.usefixtures("real_migrations")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> Iterator[Database]:
     """An empty database without tables."""
