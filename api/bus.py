@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 Frame = dict[str, Any]
-_DEPTH = 100
+Heard = tuple[str, Frame | None]  # conversation and frame
+_DEPTH, _DEPTH_OF_ALL = 100, 1000
 
 
 class MemoryBus:
@@ -21,12 +22,16 @@ class MemoryBus:
 
     def __init__(self) -> None:
         self._listeners: defaultdict[str, set[asyncio.Queue[Frame | None]]] = defaultdict(set)
+        self._watchers: set[asyncio.Queue[Heard]] = set()
 
     def publish(self, conversation_id: str, frame: Frame | None = None) -> None:
         """Wake the listeners of a conversation; `frame` is shown to them as it is, None means "read the log"."""
         for queue in self._listeners.get(conversation_id, ()):
             if not queue.full():
                 queue.put_nowait(frame)
+        for watching in self._watchers:
+            if not watching.full():
+                watching.put_nowait((conversation_id, frame))
 
     @contextmanager
     def listen(self, conversation_id: str) -> Iterator[asyncio.Queue[Frame | None]]:
@@ -39,3 +44,13 @@ class MemoryBus:
             self._listeners[conversation_id].discard(queue)
             if not self._listeners[conversation_id]:
                 del self._listeners[conversation_id]
+
+    @contextmanager
+    def watch(self) -> Iterator[asyncio.Queue[Heard]]:
+        """Give a queue of all that is published until the block ends; what it cannot hold is lost."""
+        queue: asyncio.Queue[Heard] = asyncio.Queue(_DEPTH_OF_ALL)
+        self._watchers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._watchers.discard(queue)

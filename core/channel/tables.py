@@ -95,11 +95,13 @@ class Push(BridgeBase):
     passing_at: Mapped[datetime | None] = mapped_column(Instant)  # the reply was about to be given
     passed_at: Mapped[datetime | None] = mapped_column(Instant)  # it was written to a connection that held
     boot: Mapped[str | None] = mapped_column(String(36))  # which process was about to give it
+    todo: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what a photo still waits for
 
 
 class UsedNonce(BridgeBase):
-    """A signature that was used, so that nobody can use it again within the time for which it is fresh."""
+    """A signature that was used, so that nobody can use it for another push within the time for which it is fresh."""
 
     __tablename__ = "used_nonces"
     signature: Mapped[str] = mapped_column(String(64), primary_key=True)
+    external_id: Mapped[str] = mapped_column(String(120))  # of the push that it came with
     at: Mapped[datetime] = mapped_column(Instant, index=True)

@@ -1,0 +1,76 @@
+"""Calling a user back to whom nothing may be sent: one template message for all that is parked for them.
+
+What was parked stays so, and goes along when the user writes. `way` of a parked delivery says that they were called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.orm import Session
+
+from core.channel.tables import MAX_ERROR, PARKED, ChannelUser, Delivery
+from core.conversation import Message
+
+TEMPLATE = "template"  # way of a delivery
+KINDS = ("agent", "closing", "notice")
+LONGEST_DELAY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Call:
+    """Whom to call, and for which parked message."""
+
+    openid: str
+    delivery: Delivery
+    message: Message
+
+
+def calls_due(session: Session, *, now: datetime, limit: int = 20) -> list[Call]:
+    """Return whom to call back now; who was called for something that is still parked is not called again."""
+    query = (
+        select(Delivery)
+        .where(
+            Delivery.state == PARKED, Delivery.kind.in_(KINDS), Delivery.way.is_(None), Delivery.next_at <= now,
+        )
+        .order_by(Delivery.id)
+        .limit(limit)
+    )  # fmt: skip
+    found: dict[int, Call] = {}
+    for row in session.scalars(query).all():
+        user = session.get(ChannelUser, row.channel_user_id)
+        if row.channel_user_id in found or user is None:
+            continue
+        if called(session, row.channel_user_id):
+            mark(session, row.channel_user_id)
+        elif user.followed:
+            message = session.get_one(Message, (row.conversation_id, row.seq))
+            found[row.channel_user_id] = Call(user.user_id, row, message)
+    return list(found.values())
+
+
+def called(session: Session, channel_user_id: int) -> bool:
+    """Tell whether a user was called back for something that is parked."""
+    query = select(Delivery.id).where(_parked(channel_user_id), Delivery.way == TEMPLATE)
+    return session.scalar(query.limit(1)) is not None
+
+
+def mark(session: Session, channel_user_id: int, *, error: str | None = None) -> None:
+    """Note that a user was called back (or, with `error`, cannot be) for all that is parked now."""
+    values = {"way": TEMPLATE} | ({"error": error[:MAX_ERROR]} if error else {})
+    session.execute(update(Delivery).where(_parked(channel_user_id)).values(**values))
+
+
+def put_off(session: Session, channel_user_id: int, *, now: datetime) -> None:
+    """Call later: after 1 s, 2 s, 4 s, … up to five minutes."""
+    rows: Sequence[Delivery] = session.scalars(select(Delivery).where(_parked(channel_user_id))).all()
+    for row in rows:
+        row.attempts += 1
+        row.next_at = now + min(timedelta(seconds=2 ** min(row.attempts - 1, 9)), LONGEST_DELAY)
+
+
+def _parked(channel_user_id: int) -> ColumnElement[bool]:
+    return and_(Delivery.channel_user_id == channel_user_id, Delivery.state == PARKED)
