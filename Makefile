@@ -23,7 +23,7 @@ setup: ## Make both environments, .venv and .venv-bot; a second call takes no ti
 	@sh ops/setup.sh
 
 run: setup ## Start everything for a try-out: keys, data and model are made if missing
-	@exec env DIANFU_ENV=development $(DIANFU) serve
+	@exec env DIANFU_ENV=development $(DIANFU) serve --with-fake-wechat
 
 test: setup $(MODEL) ## Run all tests; trains first if the model is missing or older than its sources
 	@$(if $(NO_BROWSER),echo "test    | no Chromium here: the tests marked 'browser' are left out")
@@ -58,6 +58,7 @@ eval-massive: setup ## Train and score the intent part on MASSIVE zh-CN: FILES="
 
 bench: setup $(MODEL) ## Measure the bridge beside Rasa alone; writes docs/benchmarks.md
 	$(DIANFU) bench
+	$(DIANFU) bench broadcast
 
 shell: setup $(MODEL) ## Talk to the model in the terminal (`make run` elsewhere gives it its actions)
 	@eval "$$($(DIANFU) env)" && exec $(BOT) -m rasa shell --model models --endpoints bot/endpoints.yml

@@ -16,7 +16,7 @@ from actions import codes, person
 from actions.base import AccountUnclear, BusinessAction, Reply
 from actions.form_base import ON_FILE, FormAction, open_form, said_of
 from actions.form_filing import Filed, file_form, find_filed
-from actions.form_hooks import hook_of
+from actions.form_hooks import ENTRIES, hook_of
 from actions.form_words import choice
 from actions.question import Question
 from core import form
@@ -73,6 +73,9 @@ class ActionForm(FormAction):
             NotIdentified: if the business is about an account and nobody has proved who asks.
         """
         business = self.services.businesses.get(key)
+        entry = None if asked_for else ENTRIES.get(key)
+        if entry is not None and (answer := entry(self, session, question)) is not None:
+            return answer
         # A question about another business leaves the form that is being filled in alone; beginning one lays it aside.
         aside, before = _laid_aside(question, key), open_form(question)
         if business.unavailable:

@@ -1,7 +1,8 @@
-"""Steps of its own that a business may put between the questions of its form (outage first, order second)."""
+"""Steps of its own that a business may put before its form or between its questions (outage first, order second)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.orm import Session
@@ -34,6 +35,8 @@ class Hook(Protocol):
 
 
 HOOKS: dict[str, Hook] = {}
+# What answers a message that would begin a business's form, if no form is needed for it; None: it is.
+ENTRIES: dict[str, Callable[[ActionForm, Session, Question], Reply | None]] = {}
 
 
 def hook_of(business: str) -> Hook | None:

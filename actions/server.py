@@ -26,6 +26,7 @@ from core.clock import Clock, system_clock
 from core.code_sender import code_sender
 from core.db import Database
 from core.facts import Facts
+from core.proactive.kinds import Notices
 from core.promise import Commitments
 from core.tariff import TariffBook
 
@@ -85,6 +86,7 @@ def _services(settings: ActionsSettings, clock: Clock) -> Services:
         businesses=BusinessTable.load(settings.data_dir / "business"),
         commitments=Commitments.load(settings.data_dir / "promises.yaml"),
         facts=Facts.load(settings.data_dir / "facts"),
+        notices=Notices.load(settings.data_dir / "notices.yaml"),
         clock=clock,
         identity_key=settings.identity_key.get_secret_value(),
         codes=code_sender(keyring, development=settings.development, sms_url=settings.sms_url),

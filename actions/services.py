@@ -12,6 +12,7 @@ from core.db import Database
 from core.facts import Facts
 from core.fields import Keyring
 from core.one_time_code import CodeSender
+from core.proactive.kinds import Notices
 from core.promise import Commitments
 from core.rehearsal import RehearsedDatabase, SilentSender
 from core.tariff import TariffBook
@@ -19,7 +20,10 @@ from core.tariff import TariffBook
 
 @dataclass(frozen=True)
 class Services:
-    """The databases (billing read only; of the bridge's only the one-time codes), keys, tariffs, words and clock."""
+    """The databases, keys, tariffs, words and clock.
+
+    Billing is read only; of the bridge's there are the one-time codes, and what customers chose to hear of.
+    """
 
     billing: Database
     workorder: Database
@@ -31,6 +35,7 @@ class Services:
     businesses: BusinessTable
     commitments: Commitments
     facts: Facts
+    notices: Notices
     clock: Clock
     identity_key: str
     codes: CodeSender | None = None  # None: this installation cannot send one-time codes

@@ -13,9 +13,13 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 
-from api import deliveries, health, problems, uploads, widget
+from api import deliveries, health, papers, problems, uploads, widget
 from api.bus import MemoryBus
 from api.channels import stream, web
+from api.channels.wechat import courier, h5
+from api.channels.wechat import routes as wechat_routes
+from api.channels.wechat.channel import WeChat, connect
+from api.channels.wechat.sweep import sweep as sweep_pushes
 from api.deps import Parts
 from api.desk.routes import ROUTERS
 from api.desk_news import DeskNews
@@ -29,6 +33,7 @@ from api.escalation import Escalation
 from api.guard import Guard
 from api.logs import RequestLog
 from api.metrics import Metrics
+from api.papers import hall_words_of
 from api.pulse import attended, pulse_of
 from api.rasa import HttpRasa, Rasa
 from api.reception import Reception
@@ -38,9 +43,15 @@ from api.wording import Wording
 from core.clock import Clock, system_clock
 from core.db import Database
 from core.handoff.book import Book
+from core.proactive.source_notices import Manner
 from core.safety import SafetyLine
 
 DRAIN_SECONDS = 8.0
+PUBLIC = (
+    web.router, papers.router, uploads.router, stream.router, health.router, widget.router, wechat_routes.router,
+    h5.router,
+)  # fmt: skip
+LOOPS = (deliveries.deliver, deliveries.sweep, dispatch, courier.deliver, sweep_pushes)
 
 
 def create_app(settings: ApiSettings, *, rasa: Rasa | None = None, clock: Clock = system_clock) -> FastAPI:
@@ -61,7 +72,7 @@ def create_app(settings: ApiSettings, *, rasa: Rasa | None = None, clock: Clock 
             expose_headers=["X-Request-Id", "Retry-After"],
         )  # fmt: skip
     app.add_middleware(RequestLog, metrics=parts.metrics, on_error=partial(_broken, parts.wording))
-    for router in (web.router, uploads.router, stream.router, health.router, widget.router, *ROUTERS):
+    for router in (*PUBLIC, *ROUTERS):
         app.include_router(router)
     if settings.desk == "chatwoot":
         app.include_router(chatwoot_hooks.router)
@@ -83,20 +94,29 @@ def _parts(settings: ApiSettings, rasa: Rasa, clock: Clock) -> Parts:
     if isinstance(desk, ChatwootDesk):
         book = replace(book, staff=desk.staff)
     book = replace(book, staff=attended(book.staff, pulse_of(bus)))
+    manner = Manner.load(settings.data_dir)
     dialogue = Dialogue(
-        store=store, rasa=rasa, reception=Reception(safety=safety, wording=wording, metrics=metrics, book=book),
+        store=store, rasa=rasa, reception=Reception(
+            safety=safety, wording=wording, metrics=metrics, book=book, keyring=settings.keyring(),
+            hall=hall_words_of(settings.data_dir),
+        ),
         escalation=Escalation(wording, book), news=DeskNews(desk, bus), bus=bus, metrics=metrics, clock=clock,
         identity_key=settings.identity_key.get_secret_value(), deadline=settings.turn_deadline, book=book,
+        notices=manner.notices,
     )  # fmt: skip
     parts = Parts(
         settings=settings, bridge=bridge, store=store, workorder=Database(settings.workorder_url),
         billing=Database(settings.billing_url, read_only=True), rasa=rasa, dialogue=dialogue, desk=desk,
-        book=book, bus=bus,
-        metrics=metrics, wording=wording, clock=clock,
+        book=book, bus=bus, metrics=metrics, wording=wording, clock=clock, wechat=_wechat(settings, clock),
+        manner=manner,
     )  # fmt: skip
     if isinstance(desk, ChatwootDesk):
         desk.join(parts)
     return parts
+
+
+def _wechat(settings: ApiSettings, clock: Clock) -> WeChat | None:
+    return connect(settings, clock) if settings.wechat_appid else None
 
 
 def _desk(settings: ApiSettings, bus: MemoryBus) -> HandoffDesk:
@@ -106,16 +126,21 @@ def _desk(settings: ApiSettings, bus: MemoryBus) -> HandoffDesk:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
-    loops = [asyncio.create_task(loop(parts)) for loop in (deliveries.deliver, deliveries.sweep, dispatch)]
+    loops = [asyncio.create_task(loop(parts)) for loop in LOOPS]
     yield
     for loop in loops:
         loop.cancel()
     await asyncio.gather(*loops, return_exceptions=True)
     await parts.dialogue.turns.drain(DRAIN_SECONDS)
+    if parts.wechat:
+        await parts.wechat.flights.land(1.0)
     if isinstance(parts.rasa, HttpRasa):
         await parts.rasa.close()
     if isinstance(parts.desk, ChatwootDesk):
         await parts.desk.close()
+    if parts.wechat:
+        await parts.wechat.client.close()
+        parts.wechat.written.close()
     parts.store.close()
     for database in (parts.bridge, parts.workorder, parts.billing):
         database.dispose()

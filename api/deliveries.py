@@ -10,20 +10,26 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from api import sms
+from api import dead_letters, sms
 from api.deps import Parts
 from api.desks.chatwoot_line import KIND as CHATWOOT
 from api.wording import UnknownNotice
 from core import conversation as log_of
 from core import notice, outbox, promise, work_order
+from core.channel.erase import FORGET
 from core.code_sender import SMS
 from core.conversation import ConversationNotFound, Draft
 from core.handoff import ledger
+from core.proactive.source_notices import as_chosen
 from core.promise import Subject
 from core.work_order import OrderNotFound
 
 log = structlog.get_logger("api.deliveries")
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS, FIGURES_SECONDS = 1.0, 15.0
+
+
+class UnknownKind(ValueError):
+    """There is no way to deliver items of this kind; trying again will not make one."""
 
 
 async def deliver(parts: Parts) -> None:
@@ -32,6 +38,7 @@ async def deliver(parts: Parts) -> None:
         repeat("codes", lambda: asyncio.to_thread(sms.deliver_codes, parts)),
         repeat("deliver", lambda: asyncio.to_thread(deliver_due, parts)),
         repeat("notices", lambda: _tell(parts)),
+        repeat("figures", lambda: asyncio.to_thread(dead_letters.count, parts), pause=FIGURES_SECONDS),
     )
 
 
@@ -40,7 +47,7 @@ async def sweep(parts: Parts) -> None:
     await repeat("sweep", parts.dialogue.turns.sweep)
 
 
-async def repeat(name: str, work: Callable[[], Awaitable[int]]) -> None:
+async def repeat(name: str, work: Callable[[], Awaitable[int]], *, pause: float = PAUSE_SECONDS) -> None:
     """Do the work again and again; no failure ends the loop, or nothing would be delivered until the next start."""
     while True:
         try:
@@ -49,35 +56,32 @@ async def repeat(name: str, work: Callable[[], Awaitable[int]]) -> None:
             log.error("database_unavailable", loop=name, error=type(error).__name__)
         except Exception as error:
             log.error("loop_failed", loop=name, exc_info=error)
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(pause)
 
 
 def deliver_due(parts: Parts) -> int:
     """Deliver what is due and return how many deliveries went well."""
     with parts.bridge.reading() as session:
-        due = outbox.due(session, now=parts.clock(), but=(SMS, CHATWOOT))
+        due = outbox.due(session, now=parts.clock(), but=(SMS, CHATWOOT, FORGET))
         items = [(item.id, item.kind, item.key, item.payload) for item in due]
     return sum(_deliver(parts, *item) for item in items)
 
 
 def _deliver(parts: Parts, item_id: int, kind: str, key: str, payload: dict[str, Any]) -> bool:
-    delivered = True
+    wrong, hopeless = None, False
     try:
         _hand_over(parts, kind, key, payload)
     except (SQLAlchemyError, ValueError, OrderNotFound) as error:
-        delivered = False
-        log.error("delivery_failed", kind=kind, key=key, error=type(error).__name__)
-    with parts.bridge.transaction() as session:
-        outbox.settle(session, item_id, now=parts.clock(), delivered=delivered)
-    parts.metrics.deliveries.labels(kind, "delivered" if delivered else "failed").inc()
-    return delivered
+        wrong, hopeless = type(error).__name__, isinstance(error, UnknownKind)
+        log.error("delivery_failed", kind=kind, key=key, error=wrong)
+    return dead_letters.settle(parts, item_id, kind, key, wrong, hopeless=hopeless)
 
 
 def _hand_over(parts: Parts, kind: str, key: str, payload: dict[str, Any]) -> None:
     """Give one item to the work-order system, which takes the same key once.
 
     Raises:
-        ValueError: if nobody knows what to do with this kind.
+        UnknownKind: if nobody knows what to do with this kind.
         OrderNotFound: if the order of a note is not there (yet): it comes by another item.
     """
     keyring, now = parts.settings.keyring(), parts.clock()
@@ -89,7 +93,7 @@ def _hand_over(parts: Parts, kind: str, key: str, payload: dict[str, Any]) -> No
         elif kind == ledger.KIND:
             _enter_promises(parts, session, payload["case"])
         else:
-            raise ValueError(f"no way to deliver {kind!r}")
+            raise UnknownKind(kind)
 
 
 def _enter_promises(parts: Parts, session: Session, handoff_id: int) -> None:
@@ -135,7 +139,11 @@ def _put_into_log(parts: Parts, key: str, conversation_id: str, wording: str, va
             if not outbox.put_done(session, kind="notice", key=key, payload={}, now=now):
                 return False
             last_at = conversation.last_at
-            log_of.record_reply(session, conversation, Draft("system", text, "notice", buttons=buttons), now=now)
+            draft = Draft("system", text, "notice", buttons=buttons)
+            message = log_of.record_reply(session, conversation, draft, now=now)
+            as_chosen(
+                session, conversation, message, key=key, wording=wording, values=values, manner=parts.manner, now=now
+            )
             conversation.last_at = last_at  # what nobody asked for does not keep an old dialogue alive
     except (UnknownNotice, ConversationNotFound) as error:
         log.error("notice_untold", key=key, wording=wording, error=type(error).__name__)

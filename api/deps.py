@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
@@ -20,6 +20,10 @@ from core.clock import Clock
 from core.db import Database
 from core.handoff.book import Book
 from core.identity import BadToken, read_session
+from core.proactive.source_notices import Manner
+
+if TYPE_CHECKING:
+    from api.channels.wechat.channel import WeChat
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Parts:
     metrics: Metrics
     wording: Wording
     clock: Clock
+    manner: Manner  # of messages that we send first
+    wechat: WeChat | None = None  # None: there is no official account
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,18 +21,21 @@ from api.bus import MemoryBus
 from api.desk_news import Change, DeskNews
 from api.escalation import Escalation
 from api.grants import apply_grants
+from api.inbound import Inbound
 from api.metrics import Metrics
 from api.rasa import BotTurn, Rasa, RasaFailed
 from api.reception import SAY, Reception
 from api.store import Store
-from api.turns import Outcome, Question, Turns, TurnWaits
+from api.turns import Outcome, Question, Turns, TurnWaits, recorded
 from core import conversation as log_of
+from core.channel.writer import writes
 from core.clock import Clock
 from core.conversation import Conversation, Draft, Message
 from core.handoff import life
 from core.handoff.book import Book
 from core.identity import Identity, issue_identity
-from core.mode import WITH_PERSON
+from core.proactive.kinds import Notices
+from core.proactive.said import bring_in
 from core.safety import Danger
 from core.text import typed
 from core.upload import find_upload
@@ -46,34 +48,18 @@ CONFIRMATION_PATIENCE = timedelta(minutes=5)  # so long what was confirmed is tr
 DANGER_PATIENCE = 2.0  # seconds that a warning waits for the log
 
 
-@dataclass(frozen=True)
-class Inbound:
-    """What a channel received: `external_id` is unique in the channel; text, a pressed button's or a photo's id.
-
-    With a photo, `text` is what stands in its place where it cannot be shown. `payload`: what a text of
-    the channel's own making (a menu, a place on the map) stands for. `channel` and its user say where replies go now.
-    """
-
-    external_id: str
-    text: str = ""
-    button_id: str | None = None
-    upload_id: str | None = None
-    payload: str | None = None
-    channel: str | None = None  # None: as the conversation was opened
-    channel_user_id: int | None = None
-
-
 class Dialogue:
     """Takes customers' messages of all channels and has them answered."""
 
     def __init__(
         self, *, store: Store, rasa: Rasa, reception: Reception, escalation: Escalation, news: DeskNews, bus: MemoryBus,
-        metrics: Metrics, clock: Clock, identity_key: str, deadline: float, book: Book,
+        metrics: Metrics, clock: Clock, identity_key: str, deadline: float, book: Book, notices: Notices | None = None,
     ) -> None:  # fmt: skip
         self._store, self._rasa, self._reception, self._book = store, rasa, reception, book
         self._escalation, self._news = escalation, news
         self._bus, self._metrics, self._clock = bus, metrics, clock
         self._identity_key, self._deadline = identity_key, deadline
+        self._notices = notices  # messages that we send first
         self.turns = Turns(store, self._turn)
 
     async def customer_says(self, conversation_id: str, inbound: Inbound) -> Outcome:
@@ -84,22 +70,54 @@ class Dialogue:
             SQLAlchemyError, TimeoutError: if the log cannot be written; a danger is answered all the same.
         """
         until = asyncio.get_running_loop().time() + self._deadline
+        question, outcome = await self.take(conversation_id, inbound, within=self._deadline)
+        if outcome is not None:
+            return outcome
+        assert question is not None  # without the one there is the other
+        return await self._wait(question, until)
+
+    async def take(
+        self, conversation_id: str, inbound: Inbound, *, within: float
+    ) -> tuple[Question | None, Outcome | None]:
+        """Record what the customer said; return the question, and the answer if there is one already.
+
+        There is no question if the log cannot be written and the answer is the warning about a danger. The turn is
+        not started.
+
+        Raises:
+            ConversationNotFound, ConversationClosed, ButtonNotFound, UploadNotFound: as `core` says.
+            SQLAlchemyError, TimeoutError: if the log cannot be written `within` so many seconds.
+        """
         danger = None if inbound.button_id else self._reception.danger_in(inbound.text)
         receiving = asyncio.ensure_future(
             self._store.write(lambda session: self._receive(session, conversation_id, inbound, danger))
         )
         try:
-            async with asyncio.timeout(DANGER_PATIENCE if danger else self._deadline):
+            async with asyncio.timeout(min(within, DANGER_PATIENCE) if danger else within):
                 question, outcome, change = await asyncio.shield(receiving)
         except (SQLAlchemyError, TimeoutError) as error:
             receiving.add_done_callback(lambda late: late.cancelled() or late.exception())
             if danger is None:
                 raise
-            log.error("danger_without_log", kind=danger.kind, error=type(error).__name__)
-            return Outcome((self._reception.warning(danger, now=self._clock()),), "bot", None)
+            return None, self._warned(danger, error)
         self._bus.publish(conversation_id)
         self._news.tell(change)
-        return outcome or await self._wait(question, until)
+        return question, outcome
+
+    def takes(self, session: Session, conversation: Conversation, text: str, payload: str | None) -> bool:
+        """Tell whether a conversation takes this, or is over; what is urgent is always taken."""
+        if conversation.mode != "closed" or (payload is None and self._reception.danger_in(text)):
+            return True
+        return self._reception.takes_after_end(session, conversation, payload, now=self._clock())
+
+    def warn(self, text: str, error: Exception) -> Outcome | None:
+        """Return the warning about the danger that a text speaks of, although nothing could be written."""
+        danger = self._reception.danger_in(text)
+        return self._warned(danger, error) if danger else None
+
+    def _warned(self, danger: Danger, error: Exception) -> Outcome:
+        log.error("danger_without_log", kind=danger.kind, error=type(error).__name__)
+        return Outcome((self._reception.warning(danger, now=self._clock()),), "bot", None)
 
     async def _wait(self, question: Question, until: float) -> Outcome:
         future = self.turns.start(question)
@@ -107,7 +125,7 @@ class Dialogue:
         with contextlib.suppress(TurnWaits):
             if future.done() and (outcome := future.result()):
                 return outcome
-        return await self._store.read(lambda session: _recorded(session, question))
+        return await self._store.read(lambda session: recorded(session, question))
 
     # -- the first transaction
 
@@ -127,6 +145,9 @@ class Dialogue:
             payload = "/inform" + json.dumps({"upload": photo.id})
         if inbound.channel is not None:
             conversation.channel, conversation.channel_user_id = inbound.channel, inbound.channel_user_id
+            writes(session, conversation, seat=inbound.seat, now=now)
+        if self._notices is not None:
+            bring_in(session, conversation, self._notices, now=now)
         message, is_new = log_of.record_customer(
             session, conversation, external_id=inbound.external_id, text=text, payload=payload, now=now,
             urgent=danger is not None or self._reception.takes_after_end(session, conversation, payload, now=now),
@@ -134,9 +155,13 @@ class Dialogue:
         )  # fmt: skip
         if not is_new:
             question = Question(conversation, message)
-            return question, None if message.turn == "open" else _recorded(session, question), None
+            return question, None if message.turn == "open" else recorded(session, question), None
+        if inbound.type is not None:
+            message.type, message.card = inbound.type, inbound.card
         if danger:
             drafts = self._reception.raise_alarm(session, conversation, message, danger, now=now)
+        elif inbound.answer is not None:
+            drafts = self._reception.beside(session, conversation, message, inbound.answer, now=now)
         elif (own := self._reception.answer(session, conversation, message, now=now)) is not None:
             drafts = own
         else:
@@ -166,7 +191,7 @@ class Dialogue:
 
     async def _ask(self, question: Question) -> BotTurn:
         conversation, message = question.conversation, question.message
-        if conversation.mode != "bot" and not _is_form_turn(question):
+        if conversation.mode != "bot" and not question.is_of_a_form:
             return BotTurn(())  # a person took over before this turn could begin
         self._bus.publish(conversation.id, {"kind": "typing", "author": "bot", "on": True})
         try:
@@ -241,10 +266,10 @@ class Dialogue:
         conversation = log_of.find_conversation(session, question.conversation.id, lock=True)
         message = session.get_one(Message, question.key)
         if message.turn != "open":
-            return _recorded(session, question), None
+            return recorded(session, question), None
         before = life.open_case(session, conversation.id)
         message.understood = answer.understood
-        overtaken = _overtaken(question, conversation)
+        overtaken = question.is_overtaken(conversation)
         drafts = [] if overtaken else list(answer.drafts)
         if overtaken and answer.drafts:
             log.info("answer_dropped", conversation=conversation.id, seq=message.seq, mode=conversation.mode)
@@ -279,27 +304,3 @@ def handed_back(conversation: Conversation, book: Book, *, now: datetime) -> dic
     if not note or not note.get("at"):
         return None
     return note if now - datetime.fromisoformat(note["at"]) < book.limits.hours("note") else None
-
-
-def _overtaken(question: Question, conversation: Conversation) -> bool:
-    """Tell whether a person took over, or the conversation ended, while the bot was thinking; also if it is back."""
-    at = (conversation.note or {}).get("at") if conversation.mode == "bot" else None
-    given_back = at is not None and datetime.fromisoformat(at) > question.message.at
-    return given_back or conversation.mode != question.conversation.mode
-
-
-def _is_form_turn(question: Question) -> bool:
-    """Tell whether the turn belongs to a form although a person has the conversation.
-
-    Such turns alone are left open by the reception once the person is there (`WaitingRoom.with_person`).
-    """
-    conversation = question.conversation
-    return conversation.mode in WITH_PERSON and question.message.at > conversation.mode_since
-
-
-def _recorded(session: Session, question: Question) -> Outcome:
-    """Return what the log holds of the answer."""
-    conversation = log_of.find_conversation(session, question.key[0])
-    message = session.get_one(Message, question.key)
-    replies = tuple(log_of.replies_to(session, message))
-    return Outcome(replies, conversation.mode, message.seq, pending=message.turn == "open")

@@ -58,6 +58,15 @@ class Metrics:
         self.danger = Counter("dianfu_danger", "Messages the safety line answered", ["kind"], registry=self.registry)
         self.sockets = Gauge("dianfu_sockets", "Open streams", registry=self.registry)
         self.deliveries = Counter("dianfu_deliveries", "Outbox deliveries", ["kind", "outcome"], registry=self.registry)
+        self.outbox = Gauge(
+            "dianfu_outbox", "Deliveries that were given up (dead) or fail again and again (overdue)", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.sends = Gauge(
+            "dianfu_sends", "Sends of broadcasts under way, and those given up in a week", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.broadcasts = Gauge("dianfu_broadcasts_running", "Broadcasts under way", registry=self.registry)
         self.desk = DeskMetrics(self.registry)
 
     def render(self) -> bytes:

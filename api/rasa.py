@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -35,6 +36,13 @@ class Rasa(Protocol):
             RasaFailed: if there is none `within` so many seconds.
         """
 
+    async def forget(self, conversation_ids: Sequence[str]) -> None:
+        """Erase the memory of all dialogues of these conversations; again it changes nothing.
+
+        Raises:
+            RasaFailed: if it cannot be done now.
+        """
+
     async def health(self) -> dict[str, bool]:
         """Return which of `rasa`, `model` and `actions` can answer."""
 
@@ -65,6 +73,14 @@ class HttpRasa:
             answer.raise_for_status()
             return _read(answer.json())
         except (TimeoutError, httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RasaFailed(type(error).__name__) from error
+
+    async def forget(self, conversation_ids: Sequence[str]) -> None:
+        """See `Rasa.forget`."""
+        try:
+            answer = await self._client.post("/webhooks/bridge/forget", json={"conversations": list(conversation_ids)})
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
             raise RasaFailed(type(error).__name__) from error
 
     async def health(self) -> dict[str, bool]:

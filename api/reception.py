@@ -15,6 +15,9 @@ from api.wording import Wording
 from core import conversation as log_of
 from core import outbox, survey
 from core.conversation import Conversation, Draft, Message
+from core.fields import Keyring
+from core.hall import LIFETIME, issue
+from core.hall_words import HALL_CODE, HALL_CODE_SHOWN, HallWords
 from core.handoff import life
 from core.handoff.book import Book
 from core.handoff.words import HANDOFF, LEAVE_QUEUE, RATE, SAY
@@ -27,8 +30,11 @@ __all__ = ["HANDOFF", "LEAVE_QUEUE", "SAY", "Reception"]
 class Reception:
     """The bridge's own answers and the changes of mode that come with them."""
 
-    def __init__(self, *, safety: SafetyLine, wording: Wording, metrics: Metrics, book: Book) -> None:
+    def __init__(
+        self, *, safety: SafetyLine, wording: Wording, metrics: Metrics, book: Book, hall: HallWords, keyring: Keyring
+    ) -> None:
         self._safety, self._wording, self._metrics, self._book = safety, wording, metrics, book
+        self._hall, self._keyring = hall, keyring
         self._room = WaitingRoom(wording, metrics, book)
 
     def danger_in(self, text: str) -> Danger | None:
@@ -82,6 +88,8 @@ class Reception:
         """Return what the bridge says to this message, [] if a person will answer, or None if it is for Rasa."""
         if message.payload is not None and message.payload.startswith(RATE):
             return self._rated(session, conversation, message.payload, now=now)
+        if message.payload == HALL_CODE or (message.payload is None and self._hall.asks_for_code(message.text)):
+            return [self._hall_code(session, conversation, message, now=now)]
         if conversation.mode in WAITING:
             return self._room.waiting(session, conversation, message, now=now)
         if conversation.mode in WITH_PERSON:
@@ -89,6 +97,14 @@ class Reception:
         if message.payload is None and (row := self._comment_on(session, conversation, message.seq, now)) is not None:
             return [survey.comment(session, row, message.text, book=self._book, now=now)]
         return self._room.with_bot(session, conversation, message, now=now)
+
+    def beside(
+        self, session: Session, conversation: Conversation, message: Message, answer: Draft, *, now: datetime
+    ) -> list[Draft]:
+        """Return the channel's own answer to what nobody can read; a person is told all the same."""
+        if conversation.mode in WAITING | WITH_PERSON:
+            return [*(self.answer(session, conversation, message, now=now) or []), answer]
+        return [answer]
 
     def queue(
         self, session: Session, conversation: Conversation, reason: str, *, now: datetime, apart: bool = False
@@ -108,6 +124,15 @@ class Reception:
         again = message.payload or SAY + message.text
         buttons = ((self._wording.retry, again), (self._wording.handoff, HANDOFF))
         return Draft("system", self._wording.apology, buttons=buttons)
+
+    def _hall_code(self, session: Session, conversation: Conversation, message: Message, *, now: datetime) -> Draft:
+        """Return a code for the counter; who has the conversation reads it, and is not waited for."""
+        case = life.open_case(session, conversation.id)
+        if case is not None:
+            life.tell_desk(session, case, "message", now=now, seq=message.seq)
+        code = issue(session, conversation.id, keyring=self._keyring, now=now)
+        minutes = int(LIFETIME.total_seconds() // 60)
+        return Draft("system", self._hall.code.format(code=code.grouped, minutes=minutes), HALL_CODE_SHOWN)
 
     def _rated(self, session: Session, conversation: Conversation, payload: str, *, now: datetime) -> list[Draft]:
         return [survey.rate(session, conversation, payload, book=self._book, now=now)]

@@ -24,11 +24,11 @@ class SessionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    channel: Literal["web"] = "web"
+    channel: Literal["web", "app"] = "web"
 
 
 class SessionAnswer(BaseModel):
-    """A new conversation: `token` goes with every further call, until `expires_at`."""
+    """A conversation, new or gone on with: `token` goes with every further call, until `expires_at`."""
 
     conversation_id: str
     token: str
@@ -80,6 +80,7 @@ class MessageView(BaseModel):
     client_id: str | None = None
     agent: AgentView | None = None
     at: datetime
+    channel: str = Field("web", description="over which it was written: web, app, h5 or wechat")
 
     @classmethod
     def of(cls, message: Message) -> MessageView:
@@ -91,7 +92,7 @@ class MessageView(BaseModel):
                 "seq": message.seq, "author": message.author, "type": message.type, "text": message.text,
                 "buttons": message.buttons or [], "card": message.card, "client_id": client_id,
                 "agent": {"name": message.agent_name} if message.agent_name else None,
-                "at": message.at.astimezone(SHANGHAI),
+                "at": message.at.astimezone(SHANGHAI), "channel": message.channel or "web",
             }
         )  # fmt: skip
 
@@ -103,14 +104,36 @@ class Answer(BaseModel):
     mode: str
     accepted_seq: int | None = Field(description="the sequence number of the customer's own message")
     pending: bool = False
+    conversation_id: str = Field(
+        "", description="where the message is; another one than that of the session, if joined"
+    )
 
 
 class History(BaseModel):
-    """The log after a sequence number, at most 500 messages at a time."""
+    """The log after a sequence number, at most 500 messages at a time.
+
+    `conversation_id` is another one than that of the session once that was joined to the customer's conversation with
+    WeChat: then the log is to be read anew from 0.
+    """
 
     messages: list[MessageView]
     mode: str
     last_seq: int
+    conversation_id: str
+
+
+class Earlier(BaseModel):
+    """One conversation of the same customer that was joined to the present one: its latest messages."""
+
+    conversation_id: str
+    joined_at: datetime
+    messages: list[MessageView]
+
+
+class EarlierAnswer(BaseModel):
+    """What was said over the site and the app before, the newest conversation first."""
+
+    conversations: list[Earlier]
 
 
 class QueueAnswer(BaseModel):

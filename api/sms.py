@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import structlog
 
+from api import dead_letters
 from api.deps import Parts
 from api.settings import ApiSettings
 from core import outbox
@@ -34,16 +35,13 @@ def deliver_codes(parts: Parts) -> int:
 
 
 def _deliver(parts: Parts, item_id: int, key: str, payload: dict[str, Any]) -> bool:
-    delivered = True
+    wrong = None
     try:
         send_code(parts.settings, key, payload, now=parts.clock())
     except SmsFailed as error:
-        delivered = False
-        log.error("delivery_failed", kind=SMS, key=key, error=str(error))
-    with parts.bridge.transaction() as session:
-        outbox.settle(session, item_id, now=parts.clock(), delivered=delivered)
-    parts.metrics.deliveries.labels(SMS, "delivered" if delivered else "failed").inc()
-    return delivered
+        wrong = str(error)
+        log.error("delivery_failed", kind=SMS, key=key, error=wrong)
+    return dead_letters.settle(parts, item_id, SMS, key, wrong)
 
 
 def send_code(settings: ApiSettings, key: str, payload: dict[str, Any], *, now: datetime) -> None:

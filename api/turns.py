@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from api.store import Store
 from core import conversation as log_of
 from core.conversation import Conversation, Message
+from core.mode import WITH_PERSON
 
 log = structlog.get_logger("api.turns")
 Key = tuple[str, int]
@@ -43,6 +45,20 @@ class Question:
         """Return what names the message in the log."""
         return self.conversation.id, self.message.seq
 
+    @property
+    def is_of_a_form(self) -> bool:
+        """Tell whether the turn belongs to a form although a person has the conversation.
+
+        Such turns alone are left open by the reception once the person is there (`WaitingRoom.with_person`).
+        """
+        return self.conversation.mode in WITH_PERSON and self.message.at > self.conversation.mode_since
+
+    def is_overtaken(self, now: Conversation) -> bool:
+        """Tell whether a person took over, or it ended, while the bot was thinking; also if it is back with the bot."""
+        at = (now.note or {}).get("at") if now.mode == "bot" else None
+        given_back = at is not None and datetime.fromisoformat(at) > self.message.at
+        return given_back or now.mode != self.conversation.mode
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -52,6 +68,14 @@ class Outcome:
     mode: str
     seq: int | None
     pending: bool = False
+
+
+def recorded(session: Session, question: Question) -> Outcome:
+    """Return what the log holds of the answer."""
+    conversation = log_of.find_conversation(session, question.key[0])
+    message = session.get_one(Message, question.key)
+    replies = tuple(log_of.replies_to(session, message))
+    return Outcome(replies, conversation.mode, message.seq, pending=message.turn == "open")
 
 
 class Turns:

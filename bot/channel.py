@@ -8,6 +8,7 @@ so before the next turn a long session gives way to a new one, which begins with
 
 import asyncio
 import hmac
+import re
 from typing import Any, Awaitable, Callable, Dict, List, Optional, Text
 
 import aiohttp
@@ -18,12 +19,13 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bot import certain, forms, handback, knowing, wishes
+from bot import certain, forgetting, forms, handback, knowing, wishes
 
 Handler = Callable[[UserMessage], Awaitable[Any]]
 
 # Above so many events since the session start the next turn begins a new session (docs/decisions/0004).
 MAX_EVENTS = 60
+CONVERSATION = re.compile(r"[0-9A-Za-z-]{8,64}")
 FAILURES = "failures"  # the slot with how many messages in a row were not understood
 HEALTH_TIMEOUT = aiohttp.ClientTimeout(total=1.5)
 
@@ -42,7 +44,7 @@ class TurnOutput(CollectingOutputChannel):
 
 
 class BridgeInput(InputChannel):
-    """`POST turn` puts one message to the model, `GET health` tells what can answer."""
+    """`POST turn` puts one message to the model, `GET health` tells what can answer, `POST forget` erases dialogues."""
 
     def __init__(self, token: Text) -> None:
         """Create the channel; `token` is what the bridge must show."""
@@ -83,6 +85,15 @@ class BridgeInput(InputChannel):
                 return _refuse(422, "typed text must not look like a command")
             typed = body.get("kind") != "payload"
             return await _turn(request.app.ctx.agent, on_new_message, sender, text, body.get("metadata") or {}, typed)
+
+        @routes.post("/forget")
+        async def forget(request: Request) -> HTTPResponse:
+            if not self._allowed(request):
+                return _refuse(401, "a valid bearer token is required")
+            named = request.json.get("conversations") if isinstance(request.json, dict) else None
+            if not isinstance(named, list) or not all(CONVERSATION.fullmatch(str(one)) for one in named):
+                return _refuse(422, "conversations must be a list of ids")
+            return response.json({"forgotten": forgetting.forget(request.app.ctx.agent.tracker_store, named)})
 
         return routes
 

@@ -103,6 +103,14 @@ def find_account(session: Session, *, account_no: str, allowed: Sequence[str]) -
     return found
 
 
+def shown_from(account: Account) -> date:
+    """Return the first day whose bills, readings and payments are the present customer's; what was before is not shown.
+
+    All queries of these ask for it: an account that was taken over belonged to somebody else until then.
+    """
+    return account.held_since or date.min
+
+
 def list_accounts(session: Session, *, allowed: Sequence[str], keyring: Keyring) -> list[AccountView]:
     """Return the customer's accounts in the order of `allowed`, masked; unknown numbers are left out."""
     rows = session.scalars(select(Account).where(Account.account_no.in_(list(allowed)))).all()

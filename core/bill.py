@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import ForeignKey, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
-from core.account import Account
+from core.account import Account, shown_from
 from core.db import BillingBase, Exact
 from core.errors import BusinessError
 
@@ -70,6 +70,7 @@ def bills_between(session: Session, *, account: Account, first: date, last: date
     query = (
         select(Bill)
         .where(Bill.account_id == account.id, Bill.month >= first.replace(day=1), Bill.month <= last)
+        .where(Bill.period_first >= shown_from(account))
         .order_by(Bill.month)
         .options(selectinload(Bill.lines))
     )
@@ -85,7 +86,8 @@ def latest_month(session: Session, *, account: Account) -> date:
     Raises:
         NoBill: if the account has no bill at all.
     """
-    month = session.scalar(select(func.max(Bill.month)).where(Bill.account_id == account.id))
+    query = select(func.max(Bill.month)).where(Bill.account_id == account.id)
+    month = session.scalar(query.where(Bill.period_first >= shown_from(account)))
     if month is None:
         raise NoBill
     return month

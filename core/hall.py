@@ -1,13 +1,24 @@
-"""The hall: a code with which a clerk opens a customer's conversation, and papers that bring a matter into the chat."""
+"""The hall: a code with which a clerk opens a customer's conversation, and papers that bring a matter into the chat.
+
+A code is eight digits, lives for half an hour and opens once. It is kept as a keyed hash. What a clerk does with it
+is in `core.hall_counter`, what papers do in `core.hall_paper`.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from sqlalchemy import Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Index, String, UniqueConstraint, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.db import BridgeBase, Instant
+from core.fields import Keyring
+
+DIGITS = 8
+LIFETIME = timedelta(minutes=30)
+MOST_LIVE = 3  # codes of one conversation that can be used at the same time
 
 
 class HallCode(BridgeBase):
@@ -25,17 +36,60 @@ class HallCode(BridgeBase):
 
 
 class HallPaper(BridgeBase):
-    """A paper of the hall with a QR code: whoever scans it finds its matter in the chat."""
+    """A paper of the hall with a QR code: whoever scans it finds its matter in the chat.
+
+    A poster begins a business for everybody, a slip shows one order to the customer whose it is and to the first one
+    who scans it.
+    """
 
     __tablename__ = "hall_papers"
     __table_args__ = (UniqueConstraint("scene"), Index("ix_hall_papers_order", "order_no"))
     id: Mapped[int] = mapped_column(primary_key=True)
     scene: Mapped[str] = mapped_column(String(64))
-    intent: Mapped[str | None] = mapped_column(String(40))  # the business that it begins, or
-    order_no: Mapped[str | None] = mapped_column(String(20))  # the order that it goes on with
+    business: Mapped[str | None] = mapped_column(String(30))  # the row of the table that it begins, or
+    order_no: Mapped[str | None] = mapped_column(String(20))  # the order that it shows
+    order_conversation: Mapped[str | None] = mapped_column(String(36))  # in which the order was filed
+    order_customer: Mapped[str | None] = mapped_column(String(12))
     title: Mapped[str] = mapped_column(String(60))
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[int | None]
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
-    scanned_by: Mapped[int | None]  # of a paper of one order: the first user who scanned it
+    scanned_by: Mapped[int | None]  # of a slip: the user of a channel who scanned it first,
+    scanned_in: Mapped[str | None] = mapped_column(String(36))  # and in which conversation
     scanned_at: Mapped[datetime | None] = mapped_column(Instant)
+    link: Mapped[str | None] = mapped_column(String(200))  # what the channel's own QR code says
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A code, told to the customer and kept nowhere."""
+
+    digits: str = field(repr=False)
+    expires_at: datetime
+
+    @property
+    def grouped(self) -> str:
+        """Return the digits as people read them out: 2718 2818."""
+        return f"{self.digits[:4]} {self.digits[4:]}"
+
+
+def issue(session: Session, conversation_id: str, *, keyring: Keyring, now: datetime) -> Issued:
+    """Make a code for a conversation (locked); of more than three that could be used the oldest is worth nothing."""
+    mine = HallCode.conversation_id == conversation_id
+    unused = select(HallCode.id).where(mine, HallCode.used_at.is_(None), HallCode.expires_at > now)
+    live = list(session.scalars(unused.order_by(HallCode.id.desc()).limit(MOST_LIVE - 1)))
+    session.execute(delete(HallCode).where(mine, HallCode.used_at.is_(None), HallCode.id.not_in(live)))
+    while True:
+        digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+        hashed = blind(digits, keyring)
+        if session.scalar(select(HallCode.id).where(HallCode.code == hashed)) is None:
+            break
+    row = HallCode(code=hashed, conversation_id=conversation_id, created_at=now, expires_at=now + LIFETIME)
+    session.add(row)
+    session.flush()
+    return Issued(digits, row.expires_at)
+
+
+def blind(digits: str, keyring: Keyring) -> str:
+    """Return the keyed hash under which a code is kept."""
+    return keyring.blind(digits, "hall_codes.code")

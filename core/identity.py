@@ -3,7 +3,8 @@
 * customer token: the company's app or site issues it after its own login; it opens a session.
 * session token: the bridge issues it for one conversation; every further call of the page carries it.
 * identity token: the bridge signs it for one turn; the actions believe it and nothing else.
-* grant: the actions sign, for one turn, what the customer has proved in it; the bridge changes the identity.
+* grant: the actions sign, for one turn, what the customer has proved in it or chosen to hear of; the bridge changes the
+  identity, or keeps the choice.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jwt
 
@@ -21,6 +22,7 @@ CUSTOMER_NO = re.compile(r"[A-Za-z0-9_-]{1,12}")
 ACCOUNT_NO = re.compile(r"[0-9]{1,13}", re.ASCII)
 Audience = Literal["dianfu-customer", "dianfu-session", "dianfu-actions", "dianfu-bridge"]
 CUSTOMER: Audience = "dianfu-customer"
+Via = Literal["web", "app", "h5"]  # the page of a session: of the site, of the company's app, or inside WeChat
 SESSION: Audience = "dianfu-session"
 ACTIONS: Audience = "dianfu-actions"
 BRIDGE: Audience = "dianfu-bridge"
@@ -59,14 +61,28 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class NoticeWish:
+    """What somebody wants to hear of, or does not, and over which channel (`core.proactive.choices`)."""
+
+    kind: str
+    wanted: bool
+    channel: str
+
+
+@dataclass(frozen=True)
 class Grant:
-    """What a customer has proved in one turn: accounts to bind or to let go, and those whose telephone they hold."""
+    """What a customer has proved in one turn: accounts to bind or to let go, and those whose telephone they hold.
+
+    `choices` are what `subject` wants to be told from now on without having asked.
+    """
 
     conversation_id: str
     turn: str
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     assured: tuple[str, ...] = ()
+    subject: str = ""
+    choices: tuple[NoticeWish, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +92,17 @@ class CustomerClaim:
     customer_no: str
     accounts: tuple[str, ...]
     assurance: int
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What a session token says: which conversation, by which page, and whose login opened it, if any's."""
+
+    conversation_id: str
+    via: Via
+    claim: CustomerClaim | None
+    user_id: int | None  # of a channel (`core.channel`), of a page that the channel itself opened
+    began: datetime
 
 
 def issue_customer(
@@ -103,9 +130,23 @@ def read_customer(key: str, token: str, *, now: datetime) -> CustomerClaim:
     return CustomerClaim(claims["sub"], _accounts(claims), _assurance(claims))
 
 
-def issue_session(key: str, *, conversation_id: str, now: datetime, lifetime: timedelta) -> str:
-    """Return the token of one conversation."""
-    return _sign(key, SESSION, conversation_id, {}, now, lifetime)
+def issue_session(
+    key: str,
+    *,
+    conversation_id: str,
+    now: datetime,
+    lifetime: timedelta,
+    via: Via = "web",
+    claim: CustomerClaim | None = None,
+    user_id: int | None = None,
+) -> str:
+    """Return the token of one conversation: over which page, and for which customer or user of a channel, if any."""
+    more: dict[str, Any] = {"via": via}
+    if claim is not None and claim.customer_no:
+        more |= {"customer_no": claim.customer_no, "accounts": list(claim.accounts), "assurance": claim.assurance}
+    if user_id is not None:
+        more["user"] = user_id
+    return _sign(key, SESSION, conversation_id, more, now, lifetime)
 
 
 def read_session(key: str, token: str, *, now: datetime) -> str:
@@ -114,8 +155,24 @@ def read_session(key: str, token: str, *, now: datetime) -> str:
     Raises:
         BadToken: if it proves nothing.
     """
-    conversation_id: str = _verify(key, token, SESSION, now)["sub"]
-    return conversation_id
+    return read_seat(key, token, now=now).conversation_id
+
+
+def read_seat(key: str, token: str, *, now: datetime) -> Seat:
+    """Return all that a session token says.
+
+    Raises:
+        BadToken: if it proves nothing.
+    """
+    claims = _verify(key, token, SESSION, now)
+    via, customer_no, user_id = claims.get("via", "web"), claims.get("customer_no"), claims.get("user")
+    if via not in get_args(Via) or not isinstance(user_id, int | None):
+        raise BadToken("no session of ours")
+    claim = None
+    if customer_no is not None:
+        claim = CustomerClaim(str(customer_no), _accounts(claims), _assurance(claims))
+    began = datetime.fromtimestamp(claims["iat"], UTC) if isinstance(claims["iat"], int) else now
+    return Seat(claims["sub"], via, claim, user_id, began)
 
 
 def issue_identity(key: str, identity: Identity, *, now: datetime) -> str:
@@ -162,9 +219,12 @@ def turn_of(conversation_id: str, asked_at: datetime) -> str:
 
 def issue_grant(key: str, grant: Grant, *, now: datetime) -> str:
     """Return the token with which the bridge may change the identity of a conversation."""
-    more = {
+    more: dict[str, Any] = {
         "turn": grant.turn, "add": list(grant.add), "remove": list(grant.remove), "assured": list(grant.assured),
     }  # fmt: skip
+    if grant.choices:
+        chosen = [[one.kind, one.wanted, one.channel] for one in grant.choices]
+        more |= {"subject": grant.subject, "choices": chosen}
     return _sign(key, BRIDGE, grant.conversation_id, more, now, IDENTITY_LIFETIME)
 
 
@@ -178,7 +238,8 @@ def read_grant(key: str, token: str, *, now: datetime, conversation_id: str, tur
     if claims["sub"] != conversation_id or claims.get("turn") != turn:
         raise BadToken("issued for another conversation or turn")
     add, remove, assured = (_accounts(claims, name) for name in ("add", "remove", "assured"))
-    return Grant(conversation_id, turn, add, remove, assured)
+    choices = _choices(claims)
+    return Grant(conversation_id, turn, add, remove, assured, str(claims.get("subject", "")), choices)
 
 
 def _sign(
@@ -209,6 +270,17 @@ def _accounts(claims: Mapping[str, Any], name: str = "accounts") -> tuple[str, .
     ):
         raise BadToken(f"{name} is not a list of account numbers")
     return tuple(accounts)
+
+
+def _choices(claims: Mapping[str, Any]) -> tuple[NoticeWish, ...]:
+    found = []
+    for one in claims.get("choices", []):
+        match one:
+            case [str(kind), bool(wanted), str(channel)]:
+                found.append(NoticeWish(kind, wanted, channel))
+            case _:
+                raise BadToken("choices are no choices")
+    return tuple(found)
 
 
 def _assurance(claims: Mapping[str, Any]) -> int:

@@ -76,6 +76,29 @@ def expect(session: Session, outage: Outage, expected_at: datetime, *, now: date
     return count
 
 
+def reschedule(session: Session, outage: Outage, started_at: datetime, expected_at: datetime, *, now: datetime) -> int:
+    """Move planned works to another time; return how many subscribers hear of it. The same times change nothing.
+
+    Raises:
+        WrongOutageState: if they are not planned any more, or have begun.
+        ValueError: if they would end before they begin, or begin in the past.
+    """
+    if outage.state != "planned" or outage.started_at <= now:
+        raise WrongOutageState(outage.state)
+    if expected_at <= started_at or started_at <= now:
+        raise ValueError("planned works lie ahead, and end after they begin")
+    if (started_at, expected_at) == (outage.started_at, outage.expected_at):
+        return 0
+    outage.started_at, outage.expected_at, outage.expected_said_at = started_at, expected_at, now
+    mark = f"moved:{int(started_at.timestamp())}-{int(expected_at.timestamp())}"
+    values = {"started_at": started_at.isoformat(), "until_at": expected_at.isoformat()}
+    promise.keep(session, _subject(outage), now=now)  # nobody is to hear of the end of the old time by itself
+    count = _inform(session, outage, "outage_moved", now, mark=mark, **values)
+    for conversation_id in subscribers(session, outage):
+        tell_expected(session, outage, conversation_id, now=now)
+    return count
+
+
 def find_cause(session: Session, outage: Outage, cause: str, cause_text: str, *, now: datetime) -> int:
     """Set the cause (a code, and its words for the customers); return how many subscribers hear of it.
 

@@ -1,16 +1,29 @@
-"""The outbox: what must reach another system is written with the message that causes it, and delivered with retries."""
+"""The outbox: what must reach another system is written with the message that causes it, and delivered with retries.
+
+What fails twelve times, or in a way that trying again cannot mend, is dead: it waits for an operator, who has it sent
+again or drops it. Some kinds never die (`ENDLESS`): they are tried every five minutes for ever, and are overdue.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, UniqueConstraint, select
+from sqlalchemy import JSON, Index, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.db import BridgeBase, Instant
 
 MAX_DELAY = timedelta(minutes=5)
+MAX_ATTEMPTS = 12
+MAX_ERROR = 200
+# Danger to life, what customers were promised, what the law wants deleted, and the desk that people answer at.
+ENDLESS = frozenset({"urgent_order", "order_note", "desk_promise", "chatwoot_case", "forget"})
+
+
+class ItemNotFound(LookupError):
+    """There is no item with this number, or it is done."""
 
 
 class OutboxItem(BridgeBase):
@@ -71,11 +84,83 @@ def due(
     return list(session.scalars(query.order_by(OutboxItem.id).limit(limit)))
 
 
-def settle(session: Session, item_id: int, *, now: datetime, delivered: bool) -> None:
-    """Note that a delivery was made, or failed and is due again after 1 s, 2 s, 4 s, … up to five minutes."""
+def settle(
+    session: Session, item_id: int, *, now: datetime, delivered: bool, error: str | None = None, hopeless: bool = False
+) -> OutboxItem:
+    """Note that a delivery was made, or failed and is due again after 1 s, 2 s, 4 s, … up to five minutes.
+
+    `error` is kept: the kind of error, without anything personal. The twelfth failure, or one that is `hopeless`, makes
+    the item dead unless its kind never dies.
+    """
     item = session.get_one(OutboxItem, item_id)
     item.attempts += 1
     if delivered:
-        item.done_at = now
-    else:
-        item.next_at = now + min(timedelta(seconds=2 ** min(item.attempts - 1, 9)), MAX_DELAY)
+        item.done_at, item.error = now, None
+        return item
+    item.next_at = now + min(timedelta(seconds=2 ** min(item.attempts - 1, 9)), MAX_DELAY)
+    item.error = (error or "failed")[:MAX_ERROR]
+    if item.kind not in ENDLESS and (hopeless or item.attempts >= MAX_ATTEMPTS):
+        item.dead_at = now
+    return item
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many deliveries were given up, and how many fail again and again and go on."""
+
+    dead: int
+    overdue: int
+
+
+def standing(session: Session) -> Standing:
+    """Return how the outbox stands."""
+    undone = select(func.count()).select_from(OutboxItem).where(OutboxItem.done_at.is_(None))
+    dead = session.scalar(undone.where(OutboxItem.dead_at.is_not(None)))
+    overdue = session.scalar(undone.where(OutboxItem.dead_at.is_(None), OutboxItem.attempts >= MAX_ATTEMPTS))
+    return Standing(dead or 0, overdue or 0)
+
+
+def undone(session: Session, *, dead: bool = False, limit: int = 100) -> list[OutboxItem]:
+    """Return what is not delivered, oldest first; with `dead` what was given up alone."""
+    query = select(OutboxItem).where(OutboxItem.done_at.is_(None))
+    if dead:
+        query = query.where(OutboxItem.dead_at.is_not(None))
+    return list(session.scalars(query.order_by(OutboxItem.id).limit(limit)))
+
+
+def find(session: Session, item_id: int) -> OutboxItem:
+    """Return an item, done or not.
+
+    Raises:
+        ItemNotFound: if there is none.
+    """
+    item = session.get(OutboxItem, item_id, with_for_update=True)
+    if item is None:
+        raise ItemNotFound(str(item_id))
+    return item
+
+
+def retry(session: Session, item_id: int, *, now: datetime) -> OutboxItem:
+    """Have an item delivered from the start, at once.
+
+    Raises:
+        ItemNotFound: if there is none, or it is done.
+    """
+    item = find(session, item_id)
+    if item.done_at is not None:
+        raise ItemNotFound(str(item_id))
+    item.dead_at, item.attempts, item.next_at = None, 0, now
+    return item
+
+
+def drop(session: Session, item_id: int, *, why: str, now: datetime) -> OutboxItem:
+    """Give an item up for good; it stays with the reason.
+
+    Raises:
+        ItemNotFound: if there is none, or it is done.
+    """
+    item = find(session, item_id)
+    if item.done_at is not None:
+        raise ItemNotFound(str(item_id))
+    item.done_at, item.error = now, f"dropped: {why}"[:MAX_ERROR]
+    return item

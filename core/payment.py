@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from sqlalchemy import ForeignKey, Index, String, func, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, and_, func, or_, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.account import Account
+from core.account import Account, shown_from
 from core.bill import Bill
 from core.clock import SHANGHAI
 from core.db import BillingBase, Exact, Instant
@@ -18,6 +18,7 @@ from core.errors import BusinessError
 from core.tariff import late_fee
 from core.usage import NoReading, meter_view, usage_between
 
+_LONG_AGO = date(1900, 1, 1)  # an instant before the year 1 cannot be told
 CHANNELS = ("wechat", "alipay", "app", "bank", "hall")
 
 
@@ -91,7 +92,8 @@ def payments_between(session: Session, *, account: Account, first: date, last: d
         select(Payment)
         .where(
             Payment.account_id == account.id,
-            Payment.paid_at >= _midnight(first),
+            Payment.paid_at >= _midnight(max(first, shown_from(account))),
+            _own(account),
             Payment.paid_at < _midnight(last + timedelta(days=1)),
         )
         .order_by(Payment.paid_at, Payment.id)
@@ -108,7 +110,8 @@ def balance_of(session: Session, *, account: Account, today: date, residential: 
     A payment settles the bill that it names; money that names none (top-ups), or is more than its bill, goes
     to the oldest open bills. Only payments that succeeded count. `residential` decides on the late fee.
     """
-    bills = session.scalars(select(Bill).where(Bill.account_id == account.id).order_by(Bill.month)).all()
+    own = select(Bill).where(Bill.account_id == account.id, Bill.period_first >= shown_from(account))
+    bills = session.scalars(own.order_by(Bill.month)).all()
     paid = _paid_by_bill(session, account)
     open_amounts = _open_amounts(bills, paid)
     return Balance(
@@ -126,10 +129,19 @@ def balance_of(session: Session, *, account: Account, today: date, residential: 
 def _paid_by_bill(session: Session, account: Account) -> dict[int | None, Decimal]:
     query = (
         select(Payment.bill_id, func.sum(Payment.amount, type_=Exact(2)))
-        .where(Payment.account_id == account.id, Payment.status == "succeeded")
+        .where(Payment.account_id == account.id, Payment.status == "succeeded", _own(account))
         .group_by(Payment.bill_id)
     )
     return dict(session.execute(query).all())
+
+
+def _own(account: Account) -> ColumnElement[bool]:
+    """Return that a payment is the present customer's: made since then, and not for an earlier bill."""
+    if account.held_since is None:
+        return true()
+    earlier = select(Bill.id).where(Bill.account_id == account.id, Bill.period_first < account.held_since)
+    for_own = or_(Payment.bill_id.is_(None), Payment.bill_id.not_in(earlier))
+    return and_(Payment.paid_at >= _midnight(account.held_since), for_own)
 
 
 def _open_amounts(bills: Sequence[Bill], paid: dict[int | None, Decimal]) -> list[Decimal]:
@@ -163,4 +175,4 @@ def _unbilled(session: Session, account: Account, bills: Sequence[Bill]) -> Deci
 
 
 def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), SHANGHAI)
+    return datetime.combine(max(day, _LONG_AGO), time(), SHANGHAI)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.account import Account, Meter
+from core.account import Account, Meter, shown_from
 from core.clock import add_months, first_of_month
 from core.errors import BusinessError
 from core.tariff import Plan, Registers, TariffBook, price_of, split_by_tier, year_bounds
@@ -72,6 +72,7 @@ def year_use(session: Session, *, account: Account, today: date) -> YearUse:
 
 def _daily(session: Session, account: Account, first: date, last: date) -> dict[date, Decimal]:
     """Return the kWh of each day; a day that follows a gap in the readings is left out."""
+    first = max(first, shown_from(account))
     query = (
         select(
             DailyReading.meter_id, Meter.multiplier, DailyReading.day,

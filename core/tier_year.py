@@ -9,7 +9,7 @@ from decimal import ROUND_FLOOR, Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.account import Account
+from core.account import Account, shown_from
 from core.bill import Bill
 from core.tariff import Plan, Service, TariffBook, service_bounds, tier_position
 from core.usage import NoReading, Usage, meter_view, usage_between
@@ -99,10 +99,11 @@ def service_of(account: Account, month: date, *, closing: bool = False, large_fa
 
 def _billed(session: Session, account: Account, today: date) -> tuple[Decimal, date]:
     """Return the year's kWh up to its last bill, and the first day that is on no bill."""
-    start = max(date(today.year, 1, 1), account.opened_on)
+    start = max(date(today.year, 1, 1), account.opened_on, shown_from(account))
     query = select(Bill).where(
-        Bill.account_id == account.id, Bill.month >= date(today.year, 1, 1), Bill.period_last < today
-    )
+        Bill.account_id == account.id, Bill.month >= date(today.year, 1, 1), Bill.period_last < today,
+        Bill.period_first >= shown_from(account),
+    )  # fmt: skip
     bill = session.scalars(query.order_by(Bill.month.desc()).limit(1)).first()
     if bill is None or bill.cum_before is None:
         return ZERO, start

@@ -15,7 +15,7 @@ from itertools import groupby
 from sqlalchemy import ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.account import Account, Meter
+from core.account import Account, Meter, shown_from
 from core.clock import add_months, first_of_month, months_between
 from core.db import BillingBase, Exact
 from core.errors import BusinessError
@@ -156,13 +156,14 @@ def meter_view(session: Session, *, account: Account) -> MeterView:
 
 def _readings(session: Session, account: Account, first: date, last: date) -> list[_Reading]:
     """Return the readings from the one before `first` to that of `last`, by day, older meter first."""
+    first = max(first, shown_from(account))
     query = (
         select(
             DailyReading.meter_id, Meter.multiplier, DailyReading.day, DailyReading.quality,
             DailyReading.sharp, DailyReading.peak, DailyReading.flat, DailyReading.valley,
         )
         .join(Meter, Meter.id == DailyReading.meter_id)
-        .where(Meter.account_id == account.id, DailyReading.day.between(first - _ONE_DAY, last))
+        .where(Meter.account_id == account.id, DailyReading.day.between(day_before(first), last))
         .order_by(DailyReading.day, Meter.installed_on, Meter.id)
     )  # fmt: skip
     return [
@@ -194,7 +195,7 @@ def _view(session: Session, account: Account, day: date | None) -> MeterView:
     query = (
         select(DailyReading, Meter)
         .join(Meter, Meter.id == DailyReading.meter_id)
-        .where(Meter.account_id == account.id)
+        .where(Meter.account_id == account.id, DailyReading.day >= day_before(shown_from(account)))
         .order_by(DailyReading.day.desc(), Meter.installed_on.desc(), Meter.id.desc())
         .limit(1)
     )
@@ -211,6 +212,11 @@ def _view(session: Session, account: Account, day: date | None) -> MeterView:
         installed_on=meter.installed_on,
         estimated=reading.quality == "estimated",
     )
+
+
+def day_before(day: date) -> date:
+    """Return the day whose reading is the one that `day` starts from."""
+    return day - _ONE_DAY if day > date.min else day
 
 
 def _month_end(day: date) -> date:

@@ -34,6 +34,7 @@ TARGET_ADDED_MS, TARGET_RATIO = 10.0, 1.3
 REPORT = PROJECT / "docs" / "benchmarks.md"
 README = PROJECT / "README.md"
 MARKS = ("<!-- bench -->", "<!-- /bench -->")
+BROADCAST_MARKS = ("<!-- broadcast -->", "<!-- /broadcast -->")
 
 
 class NoAnswer(Exception):
@@ -98,7 +99,7 @@ class Bench:
         Raises:
             NoAnswer: if a question is answered without a bill; httpx.HTTPError if it is not answered.
         """
-        through, straight = self._through_bridge(), self._straight_to_rasa()
+        through, straight = self.through_bridge(), self._straight_to_rasa()
         bridge, rasa = [], []
         for number in range(WARM_UP + turns):
             pair = through(), straight()
@@ -110,7 +111,7 @@ class Bench:
         return Figures(bridge, rasa, early, late)
 
     def _long_conversations(self, report: Report) -> tuple[list[float], list[float]]:
-        asks = [self._through_bridge() for _ in range(CONVERSATIONS)]
+        asks = [self.through_bridge() for _ in range(CONVERSATIONS)]
         early: list[float] = []
         late: list[float] = []
         for turn in range(1, LATE.stop):
@@ -120,7 +121,8 @@ class Bench:
             report("long conversations", turn, LATE.stop - 1)
         return early, late
 
-    def _through_bridge(self) -> Callable[[], float]:
+    def through_bridge(self) -> Callable[[], float]:
+        """Open a conversation; return what asks in it, and gives the seconds."""
         opened_ = self._bridge.post(
             "/v1/sessions", json={"channel": "web"}, headers={"Authorization": f"Bearer {self._site.customer_token}"}
         )
@@ -148,11 +150,18 @@ class Bench:
         return ask
 
 
+bench_app = typer.Typer(help="Measure, on a stack and data of its own.", invoke_without_command=True)
+
+
+@bench_app.callback()
 def bench(
+    context: typer.Context,
     turns: Annotated[int, typer.Option(min=10, help="Questions asked each way.")] = 200,
     write: Annotated[bool, typer.Option(help="Write docs/benchmarks.md and the table in README.md.")] = True,
 ) -> None:
     """Measure the bridge beside Rasa alone, and a long conversation, on a stack of its own."""
+    if context.invoked_subcommand is not None:
+        return
     try:
         with (
             tempfile.TemporaryDirectory(prefix="dianfu-bench-") as folder,
@@ -164,7 +173,7 @@ def bench(
         fail(f"the benchmark could not be run: {error}", Exit.FAILED)
     shown = table(figures)
     if write:
-        REPORT.write_text(page(figures, shown, turns), encoding="utf-8")
+        REPORT.write_text(page(figures, shown, turns) + kept(REPORT), encoding="utf-8")
         put_between_marks(README, shown)
     typer.echo(shown)
 
@@ -207,11 +216,20 @@ def page(figures: Figures, shown: str, turns: int) -> str:
     )
 
 
-def put_between_marks(path: Path, text: str) -> None:
+def kept(path: Path) -> str:
+    """Return what another benchmark has written into the report, with its marks."""
+    whole = path.read_text(encoding="utf-8") if path.exists() else ""
+    _, opening, rest = whole.partition(BROADCAST_MARKS[0])
+    inner, closing, _ = rest.partition(BROADCAST_MARKS[1])
+    found = (opening, inner, closing) if closing else (BROADCAST_MARKS[0], "\n", BROADCAST_MARKS[1])
+    return f"\n{''.join(found)}\n"
+
+
+def put_between_marks(path: Path, text: str, marks: tuple[str, str] = MARKS) -> None:
     """Replace what stands between the marks of a Markdown file; nothing happens without them."""
     whole = path.read_text(encoding="utf-8") if path.exists() else ""
-    before, opening, rest = whole.partition(MARKS[0])
-    _, closing, after = rest.partition(MARKS[1])
+    before, opening, rest = whole.partition(marks[0])
+    _, closing, after = rest.partition(marks[1])
     if opening and closing:
         path.write_text(f"{before}{opening}\n{text}\n{closing}{after}", encoding="utf-8")
 

@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from ops import agents, audit, bench, corrections, credentials, data, orders, outages, serve, training
+from ops import (
+    agents,
+    audit,
+    bench_broadcast,
+    broadcast,
+    corrections,
+    credentials,
+    data,
+    orders,
+    outages,
+    outbox,
+    serve,
+    training,
+    wechat,
+)
 from ops.output import Exit, fail, show
 from ops.simulation.command import drill_app
 
@@ -20,7 +34,6 @@ app.command()(data.seed)
 app.command("rotate-fields")(data.rotate_fields)
 app.command()(credentials.token)
 app.command()(credentials.env)
-app.command()(bench.bench)
 app.command()(corrections.corrections)
 app.add_typer(credentials.keys_app, name="keys")
 app.add_typer(orders.order_app, name="order")
@@ -28,6 +41,10 @@ app.add_typer(outages.outages_app, name="outage")
 app.add_typer(agents.agent_app, name="agent")
 app.add_typer(audit.audit_app, name="audit")
 app.add_typer(drill_app, name="drill")
+app.add_typer(bench_broadcast.app, name="bench")
+app.add_typer(broadcast.broadcast_app, name="broadcast")
+app.add_typer(outbox.outbox_app, name="outbox")
+app.add_typer(wechat.wechat_app, name="wechat")
 
 
 @app.callback()

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from actions.settings import ActionsSettings
+from api.sender.settings import SenderSettings
 from api.settings import ApiSettings
 from core.fields import FieldKeyError, Keyring
 from core.settings import MIN_SECRET, CoreSettings
@@ -39,6 +40,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "api": ApiSettings,
     "actions": ActionsSettings,
     "rasa": RasaSettings,
+    "sender": SenderSettings,
 }
 
 # Each process gets its own secrets alone. Rasa, on libraries past their end of life, gets an allow-list.
@@ -51,9 +53,14 @@ ACTIONS_NEVER = frozenset(
         "DIANFU_TRACKER_URL",
         "DIANFU_CHATWOOT_TOKEN",
         "DIANFU_CHATWOOT_WEBHOOK_SECRET",
+        "DIANFU_WECHAT_SECRET",
+        "DIANFU_WECHAT_TOKEN",
+        "DIANFU_WECHAT_AES_KEY",
+        "DIANFU_WECHAT_AES_KEY_PREVIOUS",
     }
 )
 API_NEVER = frozenset({"DIANFU_ACTIONS_TOKEN", "DIANFU_TRACKER_URL"})
+SENDER_NEVER = (ACTIONS_NEVER | API_NEVER) - {"DIANFU_WECHAT_SECRET"}  # it sends, and lets nothing in
 
 _SYSTEM = frozenset(
     {

@@ -1,4 +1,8 @@
-"""`dianfu outage …`: what the control room says of outages; every subscriber hears of it once."""
+"""`dianfu outage …`: what the control room says of outages; every subscriber hears of it once.
+
+Those whose accounts are below its nodes hear of it by the sender (`core.proactive.source_outages`); nothing need be
+done for that here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,15 @@ from actions.phrases import Phrases
 from core.clock import SHANGHAI, system_clock
 from core.network import NetworkNode
 from core.outage import FAULT, PLANNED, TEMPORARY, Outage, open_outage, subscribers
-from core.outage_control import OutageNotFound, WrongOutageState, change_state, expect, find_cause, outage_of
+from core.outage_control import (
+    OutageNotFound,
+    WrongOutageState,
+    change_state,
+    expect,
+    find_cause,
+    outage_of,
+    reschedule,
+)
 from core.place import locate
 from core.settings import CoreSettings
 from ops import databases
@@ -79,6 +91,19 @@ def plan(
             started_at=first, expected_at=last, now=now,
         )  # fmt: skip
         typer.echo(_line(session, outage))
+
+
+@outages_app.command()
+def move(
+    number: Number,
+    start: Annotated[str, typer.Option("--from", help=_FORM)],
+    end: Annotated[str, typer.Option("--to", help=_FORM)],
+) -> None:
+    """Move planned works to another time; all who were told of them hear of it."""
+    first, last = _instant(start), _instant(end)
+    if first is None or last is None:
+        fail("both times are needed", Exit.SETTINGS)
+    _change(number, lambda session, outage: reschedule(session, outage, first, last, now=system_clock()))
 
 
 @outages_app.command("expect")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ import httpx
 from ops.procs import Probe
 
 TIMEOUT = 2.0
+ALIVE_WITHIN = 30.0
 WARM_UP_TIMEOUT = 60.0
 WARM_UP_SENDER = "dianfu-warm-up"
 WARM_UP_TEXT = "你好"
@@ -44,6 +47,20 @@ def port_problems(wanted: Sequence[tuple[str, str, int]]) -> list[str]:
             )
         owners.setdefault(port, variable)
     return found
+
+
+def touched(path: Path, *, within: float = ALIVE_WITHIN) -> Probe:
+    """Return a probe: whether a file was touched lately, and since the probe was made."""
+    made = time.time()
+
+    async def probe() -> bool:
+        try:
+            at = path.stat().st_mtime
+        except OSError:
+            return False
+        return at >= made and time.time() - at < within
+
+    return probe
 
 
 def listening(host: str, port: int) -> Probe:

@@ -1,4 +1,4 @@
-"""`dianfu serve`: prepares what is missing (in development), checks, keeps three processes running."""
+"""`dianfu serve`: prepares what is missing (in development), checks, keeps four processes running."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.settings import CoreSettings
-from ops import databases, environment, keys, probes, training
+from ops import databases, environment, fake_wechat, keys, probes, training
 from ops.environment import (
     ACTIONS_NEVER,
     API_NEVER,
+    SENDER_NEVER,
     RasaSettings,
     Settings,
     rasa_environment,
@@ -26,27 +27,32 @@ from ops.output import Exit, Progressing, fail, show
 from ops.procs import SELF, NotReady, Process, Supervisor
 
 RASA_READY_WITHIN = 180.0
+ALIVE = "var/sender.alive"  # touched by the sender, which listens nowhere
 
 
 def serve(
     train: Annotated[bool, typer.Option(help="Train the model if there is none (development).")] = True,
     seed: Annotated[bool, typer.Option(help="Make demonstration data if there is none (development).")] = True,
+    with_fake_wechat: Annotated[
+        bool, typer.Option("--with-fake-wechat", help="Also a WeChat to try the account with (development).")
+    ] = False,
 ) -> None:
-    """Start Rasa, the actions and the bridge, and keep them running until Ctrl-C."""
+    """Start Rasa, the actions, the bridge and the sender, and keep them running until Ctrl-C."""
     root = Path.cwd()
     if os.environ.get("DIANFU_ENV") == "development":
         _take_dev_keys(root)
+    beside = _fake_wechat(root) if with_fake_wechat else []
     environment.complete(os.environ)
     settings = _checked_settings()
-    _check_ports(settings)
+    _check_ports(settings, with_fake_wechat=with_fake_wechat)
     if settings.api.development:
         _prepare(settings.api, root, train=train, seed=seed)
     _check_prepared(settings.api, root)
-    raise typer.Exit(asyncio.run(_run(settings, processes(settings, root))))
+    raise typer.Exit(asyncio.run(_run(settings, beside + processes(settings, root))))
 
 
 def processes(settings: Settings, root: Path) -> list[Process]:
-    """Return the three processes in the order in which they start."""
+    """Return the four processes in the order in which they start."""
     api, actions, rasa = settings.api, settings.actions, settings.rasa
     python = sys.executable
     rasa_host, actions_host, api_host = (_reach(one) for one in (rasa.rasa_host, actions.actions_host, api.api_host))
@@ -65,6 +71,10 @@ def processes(settings: Settings, root: Path) -> list[Process]:
             "api", (python, "-m", "api"), service_environment(os.environ, API_NEVER), cwd=root,
             ready=probes.answers(f"http://{api_host}:{api.api_port}/healthz"),
             listens=probes.listening(api_host, api.api_port),
+        ),
+        Process(
+            "sender", (python, "-m", "api.sender", "--alive", ALIVE), service_environment(os.environ, SENDER_NEVER),
+            cwd=root, ready=probes.touched(root / ALIVE), listens=probes.touched(root / ALIVE),
         ),
     ]  # fmt: skip
 
@@ -104,12 +114,22 @@ def _checked_settings() -> Settings:
     return Settings.load()
 
 
-def _check_ports(settings: Settings) -> None:
+def _fake_wechat(root: Path) -> list[Process]:
+    try:
+        fake_wechat.prepare(os.environ, root)
+    except fake_wechat.NotPossible as error:
+        fail(str(error), Exit.SETTINGS)
+    return [fake_wechat.process(os.environ, root)]
+
+
+def _check_ports(settings: Settings, *, with_fake_wechat: bool) -> None:
     wanted = [
         ("DIANFU_API_PORT", settings.api.api_host, settings.api.api_port),
         ("DIANFU_RASA_PORT", settings.rasa.rasa_host, settings.rasa.rasa_port),
         ("DIANFU_ACTIONS_PORT", settings.actions.actions_host, settings.actions.actions_port),
     ]
+    if with_fake_wechat:
+        wanted.append((fake_wechat.PORT_VARIABLE, fake_wechat.HOST, fake_wechat.port(os.environ)))
     wrong = probes.port_problems(wanted)
     if wrong:
         fail("\n  ".join(["not all ports can be had:", *wrong]), Exit.PORT)
@@ -156,9 +176,16 @@ async def _run(settings: Settings, started: list[Process]) -> int:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    supervisor = Supervisor(started, show)
+    supervisor, names = Supervisor(started, show), {one.name for one in started}
+    menu: set[asyncio.Task[None]] = set()
+
+    def ready() -> None:
+        _announce(settings, names)
+        if "wechat" in names:
+            menu.add(asyncio.create_task(fake_wechat.make_menu(Path.cwd(), show)))
+
     try:
-        await supervisor.run(stop, lambda: _announce(settings))
+        await supervisor.run(stop, ready)
     except NotReady as error:
         show(SELF, str(error))
         return Exit.NOT_READY
@@ -166,12 +193,13 @@ async def _run(settings: Settings, started: list[Process]) -> int:
     return Exit.OK
 
 
-def _announce(settings: Settings) -> None:
+def _announce(settings: Settings, names: set[str]) -> None:
     base = f"http://{_reach(settings.api.api_host)}:{settings.api.api_port}"
     rasa, actions = settings.rasa, settings.actions
     lines = [
         f"dianfu is ready ({settings.api.env})",
         *([f"  chat page     {base}/", f"  API           {base}/docs"] if settings.api.development else []),
+        *([f"  WeChat phone  {fake_wechat.url(os.environ)}/"] if "wechat" in names else []),
         f"  agents' desk  {base}/desk",
         f"  bridge        {base}",
         f"  can it answer {base}/readyz",

@@ -1,4 +1,4 @@
-"""A whole stack of its own (keys, data, ports, three processes), for the benchmark and for the tests of the whole."""
+"""A whole stack of its own (keys, data, ports, four processes), for the benchmark and for the tests of the whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ops import keys, training
@@ -20,7 +20,7 @@ READ = (".venv-bot", "actions", "api", "bot", "core", "data", "models")
 PORTS = ("API", "RASA", "ACTIONS")
 READY_WITHIN, STOPPED_WITHIN, TOLD_EVERY = 240.0, 30.0, 5.0
 _SETTLED = "dianfu is ready"
-_NAMES = {"api": ("-m", "api"), "actions": ("-m", "actions"), "rasa": ("rasa", "run")}
+_NAMES = {"api": ("-m", "api"), "sender": ("-m", "api.sender"), "actions": ("-m", "actions"), "rasa": ("rasa", "run")}
 
 
 class StackFailed(Exception):
@@ -30,8 +30,10 @@ class StackFailed(Exception):
 class Stack:
     """The processes under one `dianfu serve`, in a folder of their own, with demonstration data of any size."""
 
-    def __init__(self, root: Path, *, customers: int, months: int) -> None:
-        self.root, self._customers, self._months = root, customers, months
+    def __init__(
+        self, root: Path, *, customers: int, months: int, more: Mapping[str, str] | None = None
+    ) -> None:  # fmt: skip
+        self.root, self._customers, self._months, self._more = root, customers, months, dict(more or {})
         self.ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
         self.log = root / "var" / "serve.log"
         self._serve: subprocess.Popen[bytes] | None = None
@@ -47,7 +49,7 @@ class Stack:
         """Return the environment in which the stack and its tools run: none of the caller's own settings."""
         mine = {name: value for name, value in os.environ.items() if not name.startswith("DIANFU_")}
         chosen = {f"DIANFU_{name}_PORT": str(port) for name, port in self.ports.items()}
-        return {**mine, **chosen, "DIANFU_ROOT": str(self.root), "DIANFU_ENV": "development"}
+        return {**mine, **chosen, **self._more, "DIANFU_ROOT": str(self.root), "DIANFU_ENV": "development"}
 
     def prepare(self) -> None:
         """Make the folder, the keys, and the seeded databases.
@@ -142,7 +144,7 @@ class Stack:
         """Return the last lines of each process."""
         said = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         parts = []
-        for name in ("dianfu", "actions", "rasa", "api"):
+        for name in ("dianfu", "actions", "rasa", "api", "sender"):
             own = [line for line in said if line.startswith(f"{name:<8}|")]
             parts += [f"--- {name}, its last {min(lines, len(own))} lines", *own[-lines:]]
         rest = [line for line in said if "|" not in line[:9]]
@@ -151,10 +153,11 @@ class Stack:
 
 @contextlib.contextmanager
 def running(
-    root: Path, *, customers: int, months: int, told: Callable[[str], None] = lambda _line: None
-) -> Iterator[Stack]:
-    """Give a prepared and started stack, and end it."""
-    stack = Stack(root, customers=customers, months=months)
+    root: Path, *, customers: int, months: int, told: Callable[[str], None] = lambda _line: None,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[Stack]:  # fmt: skip
+    """Give a prepared and started stack, with `more` settings, and end it."""
+    stack = Stack(root, customers=customers, months=months, more=more)
     stack.prepare()
     try:
         stack.start(told)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from api.deps import ConversationDep, Parts, PartsDep, bearer
-from api.dialogue import Inbound
+from api.channels import links
+from api.channels.seats import Place, SeatDep, look, placed, shown_instead
+from api.deps import Parts, PartsDep, bearer
+from api.inbound import Inbound
 from api.problems import BadMessage
 from api.schemas import (
     MAX_TEXT,
     After,
     Answer,
+    Earlier,
+    EarlierAnswer,
     History,
     MessageRequest,
     MessageView,
@@ -25,67 +32,121 @@ from api.schemas import (
 from api.turns import Outcome
 from core import conversation as log_of
 from core.binding import accounts_of
+from core.channel.deliveries import seen
+from core.channel.join import joined_to
+from core.channel.link import home_of
+from core.clock import SHANGHAI
 from core.handoff import speech
 from core.handoff.queue import Lines, view_of
-from core.identity import CustomerClaim, issue_session, read_customer
+from core.identity import CustomerClaim, Seat, Via, issue_session, read_customer
 from core.mode import shown
 from core.text import clean
 
-router = APIRouter(prefix="/v1", tags=["web"])
+MOST_EARLIER = 5  # joined conversations that are shown
+PLACING_SECONDS = 1.5
+
+router = APIRouter(prefix="/v1", tags=["web"], lifespan=links.lifespan)
 
 
 @router.post("/sessions", status_code=HTTPStatus.CREATED)
 async def open_session(request: Request, body: SessionRequest, parts: PartsDep) -> SessionAnswer:
-    """Open a conversation; with a customer token it is that customer's, without one it is anonymous."""
-    settings, now = parts.settings, parts.clock()
+    """Open a conversation: with a customer token it is that customer's, without one it is anonymous.
+
+    A customer who is known over WeChat goes on in the conversation there.
+    """
     token = bearer(request)
-    key = settings.customer_token_key.get_secret_value()
-    claim = read_customer(key, token, now=now) if token else CustomerClaim("", (), 0)
-    conversation_id = await _open(parts, body.channel, claim)
-    lifetime = timedelta(hours=settings.session_hours)
-    return SessionAnswer(
-        conversation_id=conversation_id,
-        token=issue_session(
-            settings.session_key.get_secret_value(),
-            conversation_id=conversation_id,
-            now=now,
-            lifetime=lifetime,
-        ),
-        mode="bot",
-        expires_at=now + lifetime,
-    )
+    key = parts.settings.customer_token_key.get_secret_value()
+    claim = read_customer(key, token, now=parts.clock()) if token else None
+    conversation_id, mode = await _open(parts, body.channel, claim)
+    with suppress(SQLAlchemyError):  # without the billing system nobody can say that anything has changed
+        if await links.look_at(parts, conversation_id):
+            conversation_id, mode = await _open(parts, body.channel, claim)
+    return session_answer(parts, conversation_id, mode, via=body.channel, claim=claim)
+
+
+def session_answer(
+    parts: Parts, conversation_id: str, mode: str, *, via: Via, claim: CustomerClaim | None = None,
+    user_id: int | None = None,
+) -> SessionAnswer:  # fmt: skip
+    """Return a session of a conversation, with its token."""
+    now, lifetime = parts.clock(), timedelta(hours=parts.settings.session_hours)
+    token = issue_session(
+        parts.settings.session_key.get_secret_value(), conversation_id=conversation_id, now=now, lifetime=lifetime,
+        via=via, claim=claim, user_id=user_id,
+    )  # fmt: skip
+    return SessionAnswer(conversation_id=conversation_id, token=token, mode=shown(mode), expires_at=now + lifetime)
 
 
 @router.post("/messages")
-async def send_message(body: MessageRequest, conversation_id: ConversationDep, parts: PartsDep) -> Answer:
+async def send_message(body: MessageRequest, seat: SeatDep, parts: PartsDep) -> Answer:
     """Take a customer's message and return the replies to it; the same `client_id` again returns the same replies."""
+    text = _text(body, parts)
+    external_id, at = f"{seat.conversation_id}:{body.client_id}", seat.conversation_id
+    # Without the log nobody can be placed; the dialogue then refuses, but warns of a danger all the same.
+    with suppress(SQLAlchemyError, TimeoutError):
+        async with asyncio.timeout(PLACING_SECONDS):
+            at = (await _placed(parts, seat)).id
+            if at != seat.conversation_id and (before := await _said_before(parts, seat, external_id, at)):
+                return _answer(*before)
     inbound = Inbound(
-        f"{conversation_id}:{body.client_id}", _text(body, parts), body.button_id, body.upload_id, channel="web"
+        external_id, text, body.button_id, body.upload_id, channel=seat.via, channel_user_id=seat.user_id, seat=seat
     )  # fmt: skip
-    return _answer(await parts.dialogue.customer_says(conversation_id, inbound))
+    return _answer(await parts.dialogue.customer_says(at, inbound), at)
+
+
+async def _placed(parts: Parts, seat: Seat) -> Place:
+    """Return where a seat is; after a pause it is looked at first whose the accounts are that were bound there."""
+    place = await placed(parts, seat)
+    if parts.clock() - place.conversation.last_at > links.FRESH and await links.look_at(parts, place.id):
+        return await placed(parts, seat)
+    return place
+
+
+async def _said_before(parts: Parts, seat: Seat, external_id: str, at: str) -> tuple[Outcome, str] | None:
+    """Return the answer to a message that came before the session's conversation was joined to the one `at`."""
+
+    def work(session: Session) -> tuple[Outcome, str] | None:
+        message = log_of.said(session, seat.via, external_id)
+        if message is None or message.conversation_id == at:
+            return None
+        mode = log_of.find_conversation(session, at).mode
+        replies = tuple(log_of.replies_to(session, message))
+        return Outcome(replies, mode, message.seq, pending=message.turn == "open"), message.conversation_id
+
+    return await parts.store.read(work)
 
 
 @router.get("/messages")
-async def history(conversation_id: ConversationDep, parts: PartsDep, after: After = 0) -> History:
+async def history(seat: SeatDep, parts: PartsDep, after: After = 0) -> History:
     """Return the messages of all sides whose sequence number is above `after`."""
-    return await read_history(parts, conversation_id, after)
+    return await read_history(parts, seat, after)
+
+
+@router.get("/messages/earlier")
+async def earlier(seat: SeatDep, parts: PartsDep) -> EarlierAnswer:
+    """Return what was said over the site and the app before it was joined to the present conversation.
+
+    Only who has logged in, or has said it, may read it: WeChat may be on a telephone that was passed on.
+    """
+    return EarlierAnswer(conversations=await parts.store.read(lambda session: _earlier(session, seat)))
 
 
 @router.get("/queue")
-async def queue(conversation_id: ConversationDep, parts: PartsDep) -> QueueAnswer:
+async def queue(seat: SeatDep, parts: PartsDep) -> QueueAnswer:
     """Return the place in the queue and an honest guess at the wait."""
-    return await read_queue(parts, conversation_id)
+    return await read_queue(parts, seat)
 
 
-async def read_queue(parts: Parts, conversation_id: str, *, lines: Lines | None = None) -> QueueAnswer:
+async def read_queue(parts: Parts, seat: Seat, *, lines: Lines | None = None) -> QueueAnswer:
     """Return how it stands for a conversation now; with `lines`, as it was a moment ago."""
     now = parts.clock()
 
     def work(session: Session) -> QueueAnswer:
-        mode = shown(log_of.find_conversation(session, conversation_id).mode)
+        conversation = look(session, seat).conversation
+        mode = shown(conversation.mode)
         view = None
         if mode == "queued":
-            view = view_of(session, conversation_id, book=parts.book, now=now, lines=lines)
+            view = view_of(session, conversation.id, book=parts.book, now=now, lines=lines)
         if view is None:
             return QueueAnswer(mode=mode)
         wait = None if view.wait is None else round(view.wait.total_seconds())
@@ -95,25 +156,47 @@ async def read_queue(parts: Parts, conversation_id: str, *, lines: Lines | None 
     return await parts.store.read(work)
 
 
-async def read_history(parts: Parts, conversation_id: str, after: int) -> History:
-    """Return the log after `after`, with the mode of the conversation."""
+async def read_history(parts: Parts, seat: Seat, after: int) -> History:
+    """Return the log after `after`, with the mode of the conversation; what a page has shown is not sent as well."""
 
-    def work(session: Session) -> History:
-        conversation = log_of.find_conversation(session, conversation_id)
-        messages = [MessageView.of(row) for row in log_of.messages_after(session, conversation_id, after)]
-        last = messages[-1].seq if messages else after
-        return History(messages=messages, mode=shown(conversation.mode), last_seq=last)
+    def work(session: Session) -> tuple[History, bool]:
+        place = look(session, seat)
+        rows = log_of.messages_after(session, place.id, max(after, place.floor))
+        last = rows[-1].seq if rows else after
+        found = History(
+            messages=[MessageView.of(row) for row in rows], mode=shown(place.conversation.mode), last_seq=last,
+            conversation_id=place.id,
+        )  # fmt: skip
+        return found, shown_instead(session, seat, place, last)
 
-    return await parts.store.read(work)
+    found, instead = await parts.store.read(work)
+    if instead:
+        await parts.store.write(lambda session: seen(session, found.conversation_id, found.last_seq))
+    return found
 
 
-async def _open(parts: Parts, channel: str, claim: CustomerClaim) -> str:
-    def work(session: Session) -> str:
-        customer_no = claim.customer_no or None
+def _earlier(session: Session, seat: Seat) -> list[Earlier]:
+    place = look(session, seat)
+    found = []
+    for one in reversed(joined_to(session, place.id)):
+        own = seat.claim is not None and one.customer_no == seat.claim.customer_no
+        if (own or one.id == seat.conversation_id) and one.joined_at is not None:
+            rows = log_of.messages_after(session, one.id, max(0, one.next_seq - 1 - log_of.PAGE))
+            views = [MessageView.of(row) for row in rows]
+            found.append(Earlier(conversation_id=one.id, joined_at=one.joined_at.astimezone(SHANGHAI), messages=views))
+    return found[:MOST_EARLIER]
+
+
+async def _open(parts: Parts, channel: Via, claim: CustomerClaim | None) -> tuple[str, str]:
+    def work(session: Session) -> tuple[str, str]:
+        now, customer_no = parts.clock(), claim.customer_no if claim else None
+        if customer_no and (home := home_of(session, customer_no, now=now)) is not None:
+            return home.id, home.mode
         return log_of.open_conversation(
             session, channel=channel, customer_no=customer_no,
-            accounts=accounts_of(session, customer_no, claim.accounts), assurance=claim.assurance, now=parts.clock(),
-        ).id  # fmt: skip
+            accounts=accounts_of(session, customer_no, claim.accounts if claim else ()),
+            assurance=claim.assurance if claim else 0, now=now,
+        ).id, "bot"  # fmt: skip
 
     return await parts.store.write(work)
 
@@ -136,6 +219,8 @@ def _text(body: MessageRequest, parts: Parts) -> str:
     return text
 
 
-def _answer(outcome: Outcome) -> Answer:
-    messages = [MessageView.of(message) for message in outcome.messages]
-    return Answer(messages=messages, mode=shown(outcome.mode), accepted_seq=outcome.seq, pending=outcome.pending)
+def _answer(outcome: Outcome, conversation_id: str) -> Answer:
+    return Answer(
+        messages=[MessageView.of(message) for message in outcome.messages], mode=shown(outcome.mode),
+        accepted_seq=outcome.seq, pending=outcome.pending, conversation_id=conversation_id,
+    )  # fmt: skip

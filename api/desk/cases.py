@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from api.desk.options import calendars_of
 from core import service_clock
 from core.agent import Agent
+from core.channel.quota import Quota, quotas_of
 from core.conversation import Conversation, Message
 from core.handoff.figures import Calendars
 from core.handoff.tables import Handoff, HandoffEvent
@@ -39,6 +40,7 @@ class CaseFacts:
     repeat: int  # earlier contacts within 72 h
     paused_reason: str | None
     place: int | None
+    quota: Quota | None = None  # what may still be sent over a channel that counts
 
 
 class CaseReader:
@@ -58,6 +60,7 @@ class CaseReader:
         events = self._events([row.id for row in rows])
         last, unread = self._last(conversations, rows), self._unread(conversations)
         repeats, places = self._repeats(rows, conversations), self._places(rows)
+        quotas = quotas_of(self._session, conversations.values(), now=self._now)
         found = []
         for row in rows:
             conversation = conversations.get(row.conversation_id)
@@ -71,7 +74,7 @@ class CaseReader:
                 unread=sum(seq > self._seen.get(conversation.id, 0) for seq, _ in open_messages),
                 unanswered_since=open_messages[0][1] if open_messages else None,
                 answered=any(one.kind == "agent_replied" for one in log), repeat=repeats[row.id],
-                paused_reason=_paused(log), place=places.get(row.id),
+                paused_reason=_paused(log), place=places.get(row.id), quota=quotas.get(conversation.id),
             ))  # fmt: skip
         return found
 

@@ -19,9 +19,10 @@ from api.desk.cases import agent_names
 from api.desk.inbox import case_views, list_of
 from api.desk.options import options_of
 from api.desk.redaction import redactor_for
-from api.desk.scope import latest_case, latest_cases, may_see, visible
+from api.desk.scope import came_by_code, latest_case, latest_cases, may_see, seen_by_code, visible
 from api.desk.talk import note_is_for
 from api.desk.views import CaseView, Viewer
+from api.desk.whole_talk import states_of, with_states
 from core.conversation import PAGE, Conversation, Message, messages_after
 from core.desk_feed import DeskEvent, events_after
 from core.desk_note import DeskNote
@@ -64,6 +65,7 @@ class Log:
     after: int
     messages: list[Message]
     before: Message | None = None
+    states: dict[int, str] = field(default_factory=dict)  # what has become of what had to be sent
 
 
 @dataclass
@@ -135,24 +137,29 @@ class _Sights:
 
     def __init__(self, session: Session, signed: Signed, reading: Reading) -> None:
         self._session, self._signed, self._reading = session, signed, reading
+        self._by_code: set[str] = set()  # conversations that a code of the hall has opened
 
     def look_up(self, conversation_ids: Collection[str]) -> None:
         """Look several up at once: every console asks this after every change, so the queries count."""
         if not conversation_ids:
             return
         cases = latest_cases(self._session, conversation_ids)
+        self._by_code |= seen_by_code(self._session, self._signed, conversation_ids)
         for one in self._session.scalars(select(Conversation).where(Conversation.id.in_(conversation_ids))):
             self._note(one.id, one, cases.get(one.id))
 
     def sees(self, conversation_id: str) -> bool:
         if conversation_id not in self._reading.cases:
             conversation = self._session.get(Conversation, conversation_id)
+            self._by_code |= seen_by_code(self._session, self._signed, [conversation_id])
             self._note(conversation_id, conversation, latest_case(self._session, conversation_id))
         return conversation_id in self._reading.conversations
 
     def _note(self, conversation_id: str, conversation: Conversation | None, case: Handoff | None) -> None:
         reading = self._reading
         allowed = conversation is not None and may_see(self._signed, conversation, case)
+        if not allowed and conversation is not None and conversation_id in self._by_code:
+            allowed = came_by_code(self._session, self._signed, case)
         if conversation is not None and allowed:
             reading.conversations[conversation_id] = conversation
         reading.cases[conversation_id] = case if allowed and case is not None and case.ended_at is None else None
@@ -206,7 +213,7 @@ class _Shower:
         """Return the messages behind the last one sent; `after` tells a console whether it misses any before them."""
         one = self._reading.logs[conversation_id]
         redactor = await redactor_for(self._parts, one.conversation)
-        shown = self._viewer.messages(one.messages, redactor, before=one.before)
+        shown = with_states(self._viewer.messages(one.messages, redactor, before=one.before), one.states)
         messages = [message.model_dump(mode="json") for message in shown]
         return {"messages": messages, "after": one.after, "mode": one.conversation.mode}
 
@@ -226,6 +233,7 @@ def _read_log(session: Session, reading: Reading, news: News, conversation_id: s
         log.messages += rows
         if len(rows) < PAGE:
             break
+    log.states = states_of(session, conversation_id, log.messages)
     reading.logs[conversation_id] = log
 
 

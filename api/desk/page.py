@@ -24,11 +24,11 @@ SCRIPTS = tuple(
     )
 )  # fmt: skip
 # The supervisor's tabs: each in a function of its own, so that names inside cannot meet; it calls registerTab().
-TABS = tuple(f"desk/{name}.js" for name in ("wall", "quality", "people", "hours", "audit"))
+TABS = tuple(f"desk/{name}.js" for name in ("wall", "quality", "hall", "outgoing", "people", "hours", "audit"))
 LAST = "desk/boot.js"
 STYLES = (
     "widget/cards.css",
-    *(f"desk/{name}.css" for name in ("base", "inbox", "talk", "compose", "side", "dialog", "wall")),
+    *(f"desk/{name}.css" for name in ("base", "inbox", "talk", "compose", "side", "dialog", "wall", "hall")),
 )
 # No script, style or frame from anywhere else; the stream of events goes to this very origin.
 CONTENT_SECURITY_POLICY = (

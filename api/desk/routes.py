@@ -10,12 +10,14 @@ from api.desk import (
     drafts,
     export,
     figures,
+    hall,
     handling,
     hours,
     inbox,
     login,
     options,
     orders,
+    outgoing,
     page,
     people,
     photos,
@@ -29,6 +31,6 @@ ROUTERS = tuple(
     module.router
     for module in (
         page, login, inbox, talk, handling, customer, orders, photos, drafts, canned, options, socket,
-        wall, figures, export, quality, people, answers, hours, audit_view,
+        wall, figures, export, quality, people, answers, hours, audit_view, hall, outgoing,
     )
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Which conversations somebody of the desk may see, and which he may act in.
 
-An agent sees what he holds, what he is offered, what waits in the queue of one of his skills, and messages that were
-left; a supervisor sees all. What is not there and what is not his look the same.
+An agent sees what he holds, what he is offered, what waits in the queue of one of his skills, messages that were left,
+and what a customer's code has opened for him at a counter while its case is open; a supervisor sees all. What is not
+there and what is not his look the same.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from api.desk.access import Forbidden, Signed
 from core.agent import SUPERVISOR
 from core.audit import AuditEntry, Auditor
 from core.conversation import Conversation
+from core.hall import HallCode
+from core.hall_counter import opened_by
 from core.handoff.tables import Handoff, NotHolder
 from core.locking import one_at_a_time
 from core.mode import WITH_PERSON
@@ -57,7 +60,7 @@ def sight_of(session: Session, signed: Signed, conversation_id: str, *, hold: bo
     if conversation is None:
         raise Forbidden
     case = latest_case(session, conversation_id)
-    if not may_see(signed, conversation, case):
+    if not (may_see(signed, conversation, case) or came_by_code(session, signed, case)):
         raise Forbidden
     holds = case is not None and case.ended_at is None and case.agent_id == signed.agent_id
     if hold and not (holds and conversation.mode in WITH_PERSON):
@@ -129,6 +132,17 @@ def may_see(signed: Signed, conversation: Conversation, case: Handoff | None) ->
     if case.left_message:
         return True
     return case.offered_to == signed.agent_id or (conversation.mode == "queued" and case.skill in signed.skills)
+
+
+def came_by_code(session: Session, signed: Signed, case: Handoff | None) -> bool:
+    """Tell whether a clerk of the hall was shown the code of a conversation that somebody else has in hand."""
+    return case is not None and opened_by(session, case, signed.agent_id)
+
+
+def seen_by_code(session: Session, signed: Signed, conversation_ids: Collection[str]) -> set[str]:
+    """Return those of several conversations that a code has opened for the caller at some time, in one query."""
+    query = select(HallCode.conversation_id).where(HallCode.conversation_id.in_(conversation_ids))
+    return set(session.scalars(query.where(HallCode.used_by == signed.agent_id)))
 
 
 def visible(signed: Signed) -> ColumnElement[bool]:

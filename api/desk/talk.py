@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from functools import cache
+from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,25 +13,24 @@ from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep
 from api.desk.access import AgentDep, Forbidden, Signed
-from api.desk.cards import CardNotPossible, CardRequest, build_card
 from api.desk.cases import agent_names, past_cases
 from api.desk.errors import DeskProblem, DeskRoute
 from api.desk.inbox import case_views
 from api.desk.options import options_of
 from api.desk.redaction import redactor_for
-from api.desk.scope import Sight, latest_case, may_see, note_look, sight_of
+from api.desk.saying import SayRequest, draft_of
+from api.desk.scope import Sight, came_by_code, latest_case, may_see, note_look, sight_of
 from api.desk.steps import publish, touch_presence
 from api.desk.views import CaseView, DeskMessage, NoteView, PastCase, Viewer
 from api.desk.watch import watch_of
-from api.schemas import MAX_TEXT, After, ClientId, UploadId
+from api.desk.whole_talk import EarlierTalk, Whole, earlier_talk, read_whole, states_of, with_states
+from api.schemas import After
 from core.agent import SUPERVISOR
-from core.business import BusinessTable
-from core.conversation import Conversation, Draft, Message, messages_after
+from core.conversation import Conversation, Message, messages_after
 from core.desk_note import DeskNote, notes_of
 from core.handoff import life
 from core.handoff.tables import Handoff, HandoffEvent, NotHolder
 from core.redact import Redactor
-from core.text import clean
 from core.upload import find_upload
 
 router = APIRouter(prefix="/v1/desk/conversations", tags=["desk"], route_class=DeskRoute)
@@ -61,6 +57,21 @@ class Detail(BaseModel):
     can: dict[str, bool]
     viewers: list[Look]
     history: list[PastCase]
+    channels: list[str]  # over which the customer writes, or wrote before the talk was joined
+    earlier: list[EarlierTalk]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What is read when a conversation is opened."""
+
+    sight: Sight
+    rows: list[Message]
+    notes: list[DeskNote]
+    past: list[Handoff]
+    names: dict[int, str]
+    whole: Whole
+    states: dict[int, str]
 
 
 class Messages(BaseModel):
@@ -69,18 +80,6 @@ class Messages(BaseModel):
     messages: list[DeskMessage]
     last_seq: int
     mode: str
-
-
-class SayRequest(BaseModel):
-    """What an agent says: one of text, photo, card and form; `client_id` makes sending it again harmless."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    client_id: ClientId
-    text: str | None = None
-    upload_id: UploadId | None = None
-    card: CardRequest | None = None
-    form: str | None = None
 
 
 class SayAnswer(BaseModel):
@@ -110,23 +109,28 @@ async def open_one(conversation_id: str, parts: PartsDep, signed: AgentDep) -> D
     """Return a conversation with the end of its log."""
     await touch_presence(parts, signed.agent_id)
 
-    def work(session: Session) -> tuple[Sight, list[Message], list[DeskNote], list[Handoff], dict[int, str]]:
+    def work(session: Session) -> _Opened:
         sight = sight_of(session, signed, conversation_id)
         rows = messages_after(session, conversation_id, max(0, sight.conversation.next_seq - 1 - RECENT))
         notes = [one for one in notes_of(session, conversation_id) if note_is_for(one, signed)]
-        return sight, rows, notes, past_cases(session, sight.conversation), agent_names(session)
+        return _Opened(
+            sight, rows, notes, past_cases(session, sight.conversation), agent_names(session),
+            read_whole(session, sight.conversation), states_of(session, conversation_id, rows),
+        )  # fmt: skip
 
-    sight, rows, notes, past, names = await parts.store.read(work)
-    await note_look(parts, signed, sight)
-    conversation, case = sight.conversation, sight.case
+    found = await parts.store.read(work)
+    await note_look(parts, signed, found.sight)
+    conversation, case, names = found.sight.conversation, found.sight.case, found.names
     redactor = await redactor_for(parts, conversation)
     viewer = Viewer(options_of(parts.settings.data_dir), names)
     views = await case_views(parts, signed, [case]) if case is not None else []
     return Detail(
-        case=views[0] if views else None, messages=viewer.messages(rows, redactor), mode=conversation.mode,
-        notes=[viewer.note(one, redactor) for one in notes], last_seq=conversation.next_seq - 1,
-        summary=summary_of(case, redactor), can=_can(signed, sight),
-        viewers=lookers(parts, conversation_id, names), history=[viewer.past(one) for one in past],
+        case=views[0] if views else None, mode=conversation.mode,
+        messages=with_states(viewer.messages(found.rows, redactor), found.states),
+        notes=[viewer.note(one, redactor) for one in found.notes], last_seq=conversation.next_seq - 1,
+        summary=summary_of(case, redactor), can=_can(signed, found.sight),
+        viewers=lookers(parts, conversation_id, names), history=[viewer.past(one) for one in found.past],
+        channels=found.whole.channels, earlier=await earlier_talk(parts, found.whole, viewer),
     )  # fmt: skip
 
 
@@ -134,24 +138,25 @@ async def open_one(conversation_id: str, parts: PartsDep, signed: AgentDep) -> D
 async def log_after(conversation_id: str, parts: PartsDep, signed: AgentDep, after: After = 0) -> Messages:
     """Return the messages of all sides whose sequence number is above `after`."""
 
-    def work(session: Session) -> tuple[Sight, list[Message], Message | None, dict[int, str]]:
+    def work(session: Session) -> tuple[Sight, list[Message], Message | None, dict[int, str], dict[int, str]]:
         sight = sight_of(session, signed, conversation_id)
         before = session.get(Message, (conversation_id, after)) if after else None
-        return sight, messages_after(session, conversation_id, after), before, agent_names(session)
+        rows = messages_after(session, conversation_id, after)
+        return sight, rows, before, agent_names(session), states_of(session, conversation_id, rows)
 
-    sight, rows, before, names = await parts.store.read(work)
+    sight, rows, before, names, states = await parts.store.read(work)
     await note_look(parts, signed, sight)
     viewer = Viewer(options_of(parts.settings.data_dir), names)
-    shown = viewer.messages(rows, await redactor_for(parts, sight.conversation), before=before)
+    shown = with_states(viewer.messages(rows, await redactor_for(parts, sight.conversation), before=before), states)
     return Messages(messages=shown, last_seq=rows[-1].seq if rows else after, mode=sight.conversation.mode)
 
 
 @router.post("/{conversation_id}/messages")
 async def say(conversation_id: str, body: SayRequest, parts: PartsDep, signed: AgentDep) -> SayAnswer:
     """Say something to the customer; 403 without having the conversation, whatever the console believed."""
-    draft = await _draft(conversation_id, body, parts, signed)
+    draft = await draft_of(conversation_id, body, parts, signed)
 
-    def work(session: Session) -> tuple[Message, Message | None, Conversation, dict[int, str]]:
+    def work(session: Session) -> tuple[Message, Message | None, Conversation, dict[int, str], dict[int, str]]:
         sight = sight_of(session, signed, conversation_id)
         if body.upload_id:
             find_upload(session, body.upload_id, conversation_id=conversation_id)
@@ -160,17 +165,19 @@ async def say(conversation_id: str, body: SayRequest, parts: PartsDep, signed: A
             book=parts.book, now=parts.clock(),
         )  # fmt: skip
         before = session.get(Message, (conversation_id, message.seq - 1))
-        return message, before, sight.conversation, agent_names(session)
+        session.flush()
+        states = states_of(session, conversation_id, [message])
+        return message, before, sight.conversation, agent_names(session), states
 
     try:
-        message, before, conversation, names = await parts.store.write(work)
+        message, before, conversation, names, states = await parts.store.write(work)
     except (Forbidden, NotHolder) as error:
         raise await _refusal(parts, signed, conversation_id) from error
     watch_of(parts).types(conversation_id, signed.agent_id, on=False)
     publish(parts, conversation_id)
     viewer = Viewer(options_of(parts.settings.data_dir), names)
     shown = viewer.messages([message], await redactor_for(parts, conversation), before=before)
-    return SayAnswer(message=shown[0])
+    return SayAnswer(message=with_states(shown, states)[0])
 
 
 async def _refusal(parts: Parts, signed: Signed, conversation_id: str) -> Exception:
@@ -178,7 +185,8 @@ async def _refusal(parts: Parts, signed: Signed, conversation_id: str) -> Except
 
     def work(session: Session) -> Exception:
         conversation, case = session.get(Conversation, conversation_id), latest_case(session, conversation_id)
-        if conversation is None or not (may_see(signed, conversation, case) or _had(session, case, signed.agent_id)):
+        known = conversation is not None and may_see(signed, conversation, case)
+        if not known and not came_by_code(session, signed, case) and not _had(session, case, signed.agent_id):
             return Forbidden()
         if case is None or case.agent_id is None:
             return NotHolder()
@@ -235,53 +243,6 @@ def summary_of(case: Handoff | None, redactor: Redactor) -> dict[str, Any]:
     lists = {name: list(given.get(name) or ()) for name in ("understood", "checked", "missing")}
     shown: dict[str, Any] = redactor.tree({"wish": str(given.get("wish") or ""), **lists})
     return shown
-
-
-@cache
-def businesses_of(data_dir: Path) -> BusinessTable:
-    """Return the table of businesses, read once."""
-    return BusinessTable.load(data_dir / "business")
-
-
-async def _draft(conversation_id: str, body: SayRequest, parts: Parts, signed: Signed) -> Draft:
-    """Return the message that is meant.
-
-    Raises:
-        DeskProblem: if it is not one thing alone, empty, too long, or not to be had.
-    """
-    if sum(part is not None for part in (body.text, body.upload_id, body.card, body.form)) != 1:
-        raise DeskProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "one_content")
-    if body.upload_id is not None:
-        photo = options_of(parts.settings.data_dir).photo
-        return Draft("agent", photo, "image", {"upload_id": body.upload_id})
-    if body.card is not None:
-        return await _card(conversation_id, body.card, parts, signed)
-    if body.form is not None:
-        return _form(body.form, parts)
-    if len(body.text or "") > MAX_TEXT:
-        raise DeskProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "too_long")
-    text = clean(body.text or "")
-    if not text:
-        raise DeskProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "empty")
-    return Draft("agent", text)
-
-
-async def _card(conversation_id: str, wanted: CardRequest, parts: Parts, signed: Signed) -> Draft:
-    sight = await parts.store.read(lambda session: sight_of(session, signed, conversation_id, hold=True))
-    try:
-        return await asyncio.to_thread(build_card, parts, sight.conversation, wanted)
-    except CardNotPossible as error:
-        raise DeskProblem(HTTPStatus.CONFLICT, "no_card", what=str(error)) from error
-
-
-def _form(key: str, parts: Parts) -> Draft:
-    """Return a message whose button begins a form of the bot's."""
-    table, words = businesses_of(parts.settings.data_dir), options_of(parts.settings.data_dir).form
-    if key not in table or table.get(key).unavailable:
-        raise DeskProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "no_form")
-    title = table.get(key).title
-    payload = "/inform" + json.dumps({"start": key}, ensure_ascii=False)
-    return Draft("agent", words.text.format(title=title), buttons=((words.button.format(title=title), payload),))
 
 
 def _can(signed: Signed, sight: Sight) -> dict[str, bool]:

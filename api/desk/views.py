@@ -6,7 +6,9 @@ another (`Viewer`, which hides personal data); nothing leaves the server that di
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +16,11 @@ from pydantic import BaseModel
 
 from api.desk.cases import CaseFacts
 from api.desk.options import DeskOptions
+from core.channel.quota import Quota
 from core.clock import SHANGHAI
 from core.conversation import Message
 from core.desk_note import DeskNote
+from core.hall_words import HALL_CODE_SHOWN
 from core.handoff.tables import DANGER, Handoff
 from core.redact import Redactor
 from core.service_clock import Figure
@@ -60,6 +64,23 @@ class CustomerLine(BaseModel):
     flags: list[str] = []
 
 
+class QuotaView(BaseModel):
+    """What may still be sent to a customer whose channel counts (WeChat); see `core.channel.quota.Quota`."""
+
+    left: int | None
+    reserved: int
+    until: datetime | None
+    waiting: int
+    parked: int
+    called: bool
+    followed: bool
+
+    @classmethod
+    def of(cls, quota: Quota) -> QuotaView:
+        """Return it as the console shows it."""
+        return cls(**asdict(quota) | {"until": _maybe(quota.until)})
+
+
 class LastMessage(BaseModel):
     """The end of the log."""
 
@@ -94,6 +115,7 @@ class CaseView(BaseModel):
     paused_reason: str | None
     place: int | None
     left_message: bool
+    wechat_quota: QuotaView | None
 
 
 class Understood(BaseModel):
@@ -117,6 +139,8 @@ class DeskMessage(BaseModel):
     agent: Person | None
     understood: Understood | None
     client_id: str | None
+    channel: str  # over which it came, or went
+    delivery: str | None = None  # of what had to be sent: arrived | waiting | unsure | failed
 
 
 class NoteView(BaseModel):
@@ -162,6 +186,7 @@ class Viewer:
             customer=CustomerLine(label=label or self._labels.visitor, flags=self._flags(row)),
             channel=conversation.channel, last_message=self._last(facts.last, redactor), unread=facts.unread,
             repeat=facts.repeat, paused_reason=facts.paused_reason, place=facts.place, left_message=row.left_message,
+            wechat_quota=QuotaView.of(facts.quota) if facts.quota else None,
             clocks={
                 figure.name: ClockView.of(figure, facts.promises.get(figure.name)) for figure in facts.figures
             },
@@ -173,7 +198,7 @@ class Viewer:
             seq=row.seq, at=_local(row.at), author=row.author, type=row.type, text=self._text(row, redactor, asked),
             card=redactor.tree(row.card) if row.card else None,
             buttons=[{"title": redactor.text(one["title"])} for one in row.buttons or []],
-            agent=self._author(row), understood=self._understood(row), client_id=_client_id(row),
+            agent=self._author(row), understood=self._understood(row), client_id=_client_id(row), channel=row.channel,
         )  # fmt: skip
 
     def messages(
@@ -219,7 +244,9 @@ class Viewer:
         return LastMessage(author=row.author, text=text[:PREVIEW], at=_local(row.at))
 
     def _text(self, row: Message, redactor: Redactor, asked: str = "") -> str:
-        """Return the words of a message; our own people's names are no secret of the customer's."""
+        """Return the words of a message; our own people's names are no secret, a code of the hall is one."""
+        if row.type == HALL_CODE_SHOWN:
+            return re.sub(r"\d{4} \d{4}", "**** ****", row.text)
         return redactor.text(row.text, asked=asked, staff=None if row.author == "customer" else self._names.values())
 
     def _author(self, row: Message) -> Person | None:

@@ -7,13 +7,14 @@ months ISO dates. Nothing on the card is personal data in clear; what may be sho
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.channel.quota import quota_of
 from core.clock import SHANGHAI
 from core.conversation import Conversation
 from core.customer_card import billing, contacts, orders
@@ -43,7 +44,7 @@ def customer_card(sources: Sources, conversation: Conversation, *, now: datetime
         "orders": _part(lambda: _orders(sources, conversation, now)),
         "promises": _part(lambda: _promises(sources, conversation, now)),
         "contacts": _part(lambda: _contacts(sources, conversation, now)),
-        "channel": {"name": conversation.channel, "wechat_quota": None},
+        "channel": _part(lambda: _channel(sources, conversation, now)),
         "portrait": None,
     }
     flags = _part(lambda: _flags(sources, conversation))
@@ -98,3 +99,13 @@ def _flags(sources: Sources, conversation: Conversation) -> list[str]:
 def _contacts(sources: Sources, conversation: Conversation, now: datetime) -> dict[str, Any]:
     with sources.bridge.reading() as session:
         return contacts.contacts_of(session, conversation, now=now)
+
+
+def _channel(sources: Sources, conversation: Conversation, now: datetime) -> dict[str, Any]:
+    """Return where the customer writes, and how many messages may still be sent there (None: any number)."""
+    with sources.bridge.reading() as session:
+        found = quota_of(session, conversation, now=now)
+    if found is None:
+        return {"name": conversation.channel, "wechat_quota": None}
+    until = found.until.astimezone(SHANGHAI).isoformat() if found.until else None
+    return {"name": conversation.channel, "wechat_quota": asdict(found) | {"until": until}}

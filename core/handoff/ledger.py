@@ -69,7 +69,10 @@ def told_of(session: Session, handoff_id: int) -> Told | None:
     if case is None:
         return None
     query = select(HandoffEvent).where(HandoffEvent.handoff_id == handoff_id).order_by(HandoffEvent.id)
-    return Told(case.id, case.conversation_id, answers(session.scalars(query)), _contacts(session, case))
+    events = session.scalars(query).all()
+    # Where it began: a case that went along when its conversation was joined is still promised to the first one.
+    began = events[0].conversation_id if events else case.conversation_id
+    return Told(case.id, began, answers(events), _contacts(session, case))
 
 
 def answers(events: Iterable[HandoffEvent]) -> list[Given]:

@@ -16,7 +16,7 @@ from core.db import BridgeBase, Instant
 SKILLS = ("repair", "billing", "business", "complaint")
 REASONS = (
     "asked", "danger", "failures", "anger", "complaint", "special_service", "high_risk", "rule", "system_failed",
-    "message",
+    "message", "hall",
 )  # fmt: skip
 # Lower is served first.
 DANGER, LIFE_SUPPORT, SPECIAL_SERVICE, COMPLAINT, HIGH_VALUE, OTHER = range(6)

@@ -1,4 +1,4 @@
-"""The tables of messages that we send first: choices, broadcasts (one event), sends (one subscriber each)."""
+"""The tables of messages that we send first: choices, broadcasts (one event), sends (one subscriber each), marks."""
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ class Send(BridgeBase):
     __tablename__ = "sends"
     __table_args__ = (
         UniqueConstraint("broadcast_id", "recipient"),
-        Index("ix_sends_due", "state", "next_at"),
-        Index("ix_sends_user", "channel_user_id", "id"),
+        Index("ix_sends_due", "broadcast_id", "state", "channel", "next_at", "id"),
+        Index("ix_sends_user", "channel_user_id", "broadcast_id"),
+        Index("ix_sends_untold", "recipient", "told_at"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     broadcast_id: Mapped[int]
@@ -73,3 +74,12 @@ class Send(BridgeBase):
     remote_id: Mapped[str | None] = mapped_column(String(40))  # what the channel calls it
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
     told_at: Mapped[datetime | None] = mapped_column(Instant)  # when it went into the log of a conversation
+
+
+class NoticeMark(BridgeBase):
+    """How far a source of events was read (`core.proactive.sources`); it moves with the sends that came of it."""
+
+    __tablename__ = "notice_marks"
+    source: Mapped[str] = mapped_column(String(20), primary_key=True)
+    value: Mapped[dict[str, Any]] = mapped_column(JSON)
+    changed_at: Mapped[datetime] = mapped_column(Instant)

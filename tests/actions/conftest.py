@@ -16,6 +16,7 @@ from core.db import Database
 from core.facts import Facts
 from core.fields import Keyring, new_key
 from core.migrations import upgrade
+from core.proactive.kinds import Notices
 from core.promise import Commitments
 from core.seed import seed
 from core.tariff import TariffBook
@@ -45,7 +46,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, key_material: tuple[str, str]
         keyring=keyring,
         book=book, labels=Labels.load(data / "labels.yaml"), phrases=Phrases.load(data / "phrases"),
         businesses=BusinessTable.load(data / "business"), commitments=Commitments.load(data / "promises.yaml"),
-        facts=Facts.load(data / "facts"),
+        facts=Facts.load(data / "facts"), notices=Notices.load(data / "notices.yaml"),
         clock=lambda: NOW, identity_key=KEY,
     )  # fmt: skip
     return Desk(path, services, load_templates())

@@ -13,14 +13,17 @@ import httpx
 import pytest
 from bridge_kit import ROOT, Customer
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from supervision_kit import Office, Seat, office, routes_of, served
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from api.desk.hours import hours_of_file
+from api.desk.saying import businesses_of
 from core.agent import Agent
 from core.canned import CannedAnswer
 from core.db import Database
+from core.hall_paper import make_poster
 from core.handoff.tables import Handoff
 from core.migrations import upgrade
 from core.work_order import Filing, file_order
@@ -41,6 +44,11 @@ class Scene:
     victim: Seat
     answer: int
     order_no: str
+    paper: int
+
+    @property
+    def of_customer(self) -> dict[str, Any]:
+        return {"conversation_id": self.customer.conversation_id}
 
     @property
     def hours(self) -> dict[str, Any]:
@@ -51,6 +59,7 @@ class Scene:
         return {
             "conversation_id": self.customer.conversation_id, "handoff_id": self.case, "closed_id": self.closed,
             "agent_id": self.victim.id, "answer_id": self.answer, "order_no": self.order_no, "upload_id": "none",
+            "paper_id": self.paper, "broadcast_id": 7, "source": "send", "number": 7,
         }  # fmt: skip
 
 
@@ -72,6 +81,7 @@ CHIEF = "401 403 403 403 ok"
 ASKED = "401 not not not not"  # with a wrong password of one's own
 WRAP_UP = {"outcome": "solved", "note": {"done": [], "open": [], "promised": []}, "then": "bot"}
 NOT_HERE = "401 403 not not not"
+MISSING = "401 403 403 not not"
 EXPECTED: dict[tuple[str, str], tuple[str, Body]] = {
     ("GET", "/v1/desk/agents"): (ABOVE, None),
     ("POST", "/v1/desk/agents"): (ABOVE, NEW_AGENT),
@@ -116,6 +126,12 @@ EXPECTED: dict[tuple[str, str], tuple[str, Body]] = {
     ("GET", "/v1/desk/export/cases.csv"): (ABOVE, None),
     ("GET", "/v1/desk/figures"): (ABOVE, None),
     ("GET", "/v1/desk/figures/{handoff_id}"): (ABOVE, None),
+    ("POST", "/v1/desk/hall/ask"): ("401 403 403 403 403", lambda scene: scene.of_customer),  # without a code
+    ("POST", "/v1/desk/hall/open"): ("401 not not not not", {"code": "0000 0000"}),
+    ("GET", "/v1/desk/hall/papers"): (EVERYBODY, None),
+    ("POST", "/v1/desk/hall/papers"): ("401 not not not not", {"business": "nothing"}),
+    ("DELETE", "/v1/desk/hall/papers/{paper_id}"): (EVERYBODY, None),
+    ("GET", "/v1/desk/hall/papers/{paper_id}/code"): ("401 not not not not", None),  # there is no public address
     ("GET", "/v1/desk/hours"): (ABOVE, None),
     ("PUT", "/v1/desk/hours"): (ABOVE, lambda scene: {"hours": scene.hours}),
     ("GET", "/v1/desk/inbox"): (EVERYBODY, None),
@@ -128,6 +144,12 @@ EXPECTED: dict[tuple[str, str], tuple[str, Body]] = {
     ("POST", "/v1/desk/me/totp"): (ASKED, PROOF),
     ("GET", "/v1/desk/options"): (EVERYBODY, None),
     ("GET", "/v1/desk/options/quality"): (EVERYBODY, None),
+    ("GET", "/v1/desk/outgoing"): (ABOVE, None),
+    ("POST", "/v1/desk/outgoing/broadcasts/{broadcast_id}/resume"): (MISSING, None),
+    ("POST", "/v1/desk/outgoing/broadcasts/{broadcast_id}/stop"): (MISSING, None),
+    ("POST", "/v1/desk/outgoing/dead/again"): (ABOVE, None),
+    ("POST", "/v1/desk/outgoing/dead/{source}/{number}/again"): (MISSING, None),
+    ("POST", "/v1/desk/outgoing/dead/{source}/{number}/give_up"): (MISSING, {"why": "客户已经知道了"}),
     ("GET", "/v1/desk/quality/mine"): (EVERYBODY, None),
     ("GET", "/v1/desk/quality/sample"): (ABOVE, None),
     ("GET", "/v1/desk/quality/{handoff_id}"): (ABOVE, None),
@@ -146,7 +168,13 @@ async def _fresh(desk: Office) -> Scene:
     desk.claim(case, holder)
     desk.reply(customer, holder, "您好，我来看一下")
     answer, closed = desk.write(lambda session: (session.scalar(ANY_ANSWER), session.scalar(ANY_CLOSED)))
-    return Scene(desk, holder, customer, case, closed, victim, answer, _order(desk, customer))
+    paper = desk.write(lambda session: _paper(session, desk))
+    return Scene(desk, holder, customer, case, closed, victim, answer, _order(desk, customer), paper)
+
+
+def _paper(session: Session, desk: Office) -> int:
+    business = businesses_of(ROOT / "data").get("transfer")
+    return make_poster(session, business, days=None, agent_id=None, now=desk.clock()).id
 
 
 def _order(desk: Office, customer: Customer) -> str:

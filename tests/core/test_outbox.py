@@ -55,6 +55,50 @@ def test_a_failed_delivery_waits_twice_as_long_each_time_and_at_most_five_minute
     assert _due(bridge, now + timedelta(days=365)) == []
 
 
+def test_the_twelfth_failure_or_a_hopeless_one_is_the_last_and_is_kept_with_its_error(bridge: Database) -> None:
+    with bridge.transaction() as session:
+        for key in ("tries", "hopeless"):
+            outbox.put(session, kind="sms", key=key, payload={}, now=NOW)
+        first, second = outbox.due(session, now=NOW)
+        outbox.settle(session, second.id, now=NOW, delivered=False, error="UnknownKind", hopeless=True)
+        for _ in range(11):
+            outbox.settle(session, first.id, now=NOW, delivered=False, error="SmsFailed")
+        assert outbox.standing(session) == outbox.Standing(dead=1, overdue=0)
+        outbox.settle(session, first.id, now=NOW, delivered=False, error="SmsFailed")
+        assert outbox.standing(session) == outbox.Standing(dead=2, overdue=0)
+        assert [item.error for item in outbox.undone(session, dead=True)] == ["SmsFailed", "UnknownKind"]
+    assert _due(bridge, NOW + timedelta(days=1)) == []
+
+
+def test_an_urgent_order_never_dies_and_is_overdue_instead(bridge: Database) -> None:
+    with bridge.transaction() as session:
+        outbox.put(session, kind="urgent_order", key="a", payload={}, now=NOW)
+        for _ in range(40):
+            [item] = outbox.undone(session)
+            outbox.settle(session, item.id, now=NOW, delivered=False, error="OperationalError", hopeless=True)
+        assert outbox.standing(session) == outbox.Standing(dead=0, overdue=1)
+    assert _due(bridge, NOW + timedelta(minutes=5)) == ["a"]
+
+
+def test_what_was_given_up_starts_anew_or_is_dropped_for_good(bridge: Database) -> None:
+    with bridge.transaction() as session:
+        outbox.put(session, kind="sms", key="a", payload={}, now=NOW)
+        [item] = outbox.undone(session)
+        outbox.settle(session, item.id, now=NOW, delivered=False, error="x", hopeless=True)
+        outbox.retry(session, item.id, now=NOW)
+        assert (item.attempts, item.dead_at) == (0, None)
+        outbox.drop(session, item.id, why="wrong number", now=NOW)
+        assert item.error == "dropped: wrong number"
+        for step in (
+            lambda: outbox.retry(session, item.id, now=NOW),
+            lambda: outbox.drop(session, item.id, why="y", now=NOW),
+            lambda: outbox.find(session, 99),
+        ):
+            with pytest.raises(outbox.ItemNotFound):
+                step()
+    assert _due(bridge, NOW) == []
+
+
 def test_what_a_failed_transaction_asked_for_is_not_delivered(bridge: Database) -> None:
     def fail() -> None:
         with bridge.transaction() as session:

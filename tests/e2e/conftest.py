@@ -14,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from billing_facts import BillingFacts
     from outside_client import Client
+    from wechat_kit import WeChatStack
 
     from ops.stack import Stack
 
@@ -64,6 +65,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
     made.stop()
     left = within(5, lambda: not made.processes())
     assert left, f"still running: {made.processes()}"
+
+
+@pytest.fixture(scope="session")
+def wechat_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeChatStack]:
+    """Another stack, with an official account at the fake WeChat, and a desk that is open at any hour."""
+    from wechat_kit import running
+
+    with running(tmp_path_factory.mktemp("wechat").resolve()) as made:
+        yield made
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""`dianfu serve` as a whole, as a program of its own, with small servers in place of the three processes."""
+"""`dianfu serve` as a whole, as a program of its own, with small servers in place of the four processes."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,19 @@ Path(f"var/{name}.new").write_text(json.dumps(state))
 Path(f"var/{name}.new").replace(f"var/{name}.json")
 server.serve_forever()
 """
+# Listens nowhere: touches the file that it is told to, and so is alive.
+SENDER = """
+import json, os, sys, time
+from pathlib import Path
+
+print("sender speaks", flush=True)
+state = {"pid": os.getpid(), "variables": dict(os.environ), "arguments": sys.argv}
+Path("var/sender.new").write_text(json.dumps(state))
+Path("var/sender.new").replace("var/sender.json")
+while True:
+    Path(sys.argv[sys.argv.index("--alive") + 1]).touch()
+    time.sleep(0.1)
+"""
 MODULE = "import os, runpy, sys; sys.argv[1:] = [{name!r}, os.environ[{port!r}], '']; runpy.run_path('server.py')"
 
 
@@ -70,7 +84,7 @@ class Site:
         chosen = {f"DIANFU_{name}_PORT": str(port) for name, port in self.ports.items()}
         self.variables = {**os.environ, **variables, **chosen, "DIANFU_ROOT": str(root)}
         self.output = root / "output.txt"
-        for folder in ("models", "var", "actions", "api", ".venv-bot/bin"):
+        for folder in ("models", "var", "actions", "api", "api/sender", ".venv-bot/bin"):
             (root / folder).mkdir(parents=True)
         (root / "models/dianfu.tar.gz").touch()
         (root / "server.py").write_text(SERVER)
@@ -78,6 +92,8 @@ class Site:
             script = MODULE.format(name=name, port=f"DIANFU_{name.upper()}_PORT")
             (root / name / "__init__.py").touch()
             (root / name / "__main__.py").write_text(script)
+        (root / "api/sender/__init__.py").touch()
+        (root / "api/sender/__main__.py").write_text(SENDER)
         rasa = root / ".venv-bot/bin/python"
         rasa.write_text(
             "#!/bin/sh\n"
@@ -106,7 +122,7 @@ class Site:
         return state
 
     def pids(self) -> list[int]:
-        return [int(self.state(name)["pid"]) for name in ("actions", "rasa", "api")]
+        return [int(self.state(name)["pid"]) for name in ("actions", "rasa", "api", "sender")]
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +174,7 @@ def serving(site: Site) -> Iterator[subprocess.Popen[bytes]]:
 def test_serve_says_where_things_are_and_names_who_speaks(site: Site, serving: subprocess.Popen[bytes]) -> None:
     said = site.said()
     assert f"http://127.0.0.1:{site.ports['API']}" in said
-    order = [said.index(f"{name:<8}| {name} speaks") for name in ("actions", "rasa", "api")]
+    order = [said.index(f"{name:<8}| {name} speaks") for name in ("actions", "rasa", "api", "sender")]
     assert order == sorted(order)
 
 
@@ -188,14 +204,14 @@ def test_a_killed_rasa_is_started_again(site: Site, serving: subprocess.Popen[by
     until(lambda: site.said().count("rasa is ready") == 2, site)
     assert "rasa ended (SIGKILL); starting it again in 0.5 s" in site.said()
     second = site.pids()
-    assert (second[0], second[2]) == (first[0], first[2])
+    assert (second[0], *second[2:]) == (first[0], *first[2:])
     assert second[1] != first[1]
 
 
 def test_each_process_is_given_its_own_secrets_alone(site: Site, serving: subprocess.Popen[bytes]) -> None:
     given = {
         name: {variable for variable in site.state(name)["variables"] if variable.startswith("DIANFU_")}
-        for name in ("actions", "rasa", "api")
+        for name in ("actions", "rasa", "api", "sender")
     }
     assert given["rasa"] == {
         "DIANFU_RASA_TOKEN", "DIANFU_ACTIONS_TOKEN", "DIANFU_ACTIONS_URL", "DIANFU_TRACKER_URL",
@@ -203,6 +219,7 @@ def test_each_process_is_given_its_own_secrets_alone(site: Site, serving: subpro
     assert "DIANFU_SESSION_KEY" in given["api"]
     assert "DIANFU_ACTIONS_TOKEN" not in given["api"]
     assert "DIANFU_SESSION_KEY" not in given["actions"]
+    assert not given["sender"] & {"DIANFU_SESSION_KEY", "DIANFU_RASA_TOKEN", "DIANFU_CUSTOMER_TOKEN_KEY"}
 
 
 def test_a_taken_port_is_named_with_the_setting_that_changes_it(site: Site) -> None:
@@ -264,6 +281,35 @@ def test_development_makes_its_keys_and_databases_itself(site: Site) -> None:
     finally:
         serve.terminate()
         assert serve.wait(15) == 0
+
+
+def test_a_fake_wechat_is_started_beside_and_the_bridge_told_where_it_is(site: Site) -> None:
+    [port] = free_ports(1)
+    (site.root / "tests").symlink_to(PROJECT / "tests")
+    (site.root / "data").symlink_to(PROJECT / "data")
+    site.variables |= {"DIANFU_ENV": "development", "DIANFU_FAKE_WECHAT_PORT": str(port)}
+    serve = site.start("serve", "--no-seed", "--with-fake-wechat")
+    try:
+        until(
+            lambda: f"WeChat phone  http://127.0.0.1:{port}/" in site.said() or serve.poll() is not None,
+            site,
+            within=60,
+        )
+        assert serve.poll() is None, site.said()
+        given = site.state("api")["variables"]
+        assert given["DIANFU_WECHAT_URL"] == f"http://127.0.0.1:{port}"
+        assert given["DIANFU_PUBLIC_URL"] == f"http://127.0.0.1:{site.ports['API']}"
+        assert "DIANFU_WECHAT_SECRET" not in site.state("actions")["variables"]
+
+        def menu() -> Any:
+            return json.loads(urllib.request.urlopen(f"http://127.0.0.1:{port}/_fake/menu", timeout=5).read())["button"]
+
+        until(lambda: bool(menu()), site, within=60)
+    finally:
+        serve.terminate()
+        assert serve.wait(15) == 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
 
 
 def test_a_bridge_that_cannot_start_ends_serve_with_its_words_shown(site: Site) -> None:

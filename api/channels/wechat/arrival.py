@@ -22,7 +22,7 @@ from api.channels.wechat.intake import (
     said_of,
 )
 from api.channels.wechat.wire import Received
-from api.dialogue import Inbound
+from api.inbound import Inbound
 from api.papers import Scan, scan_of
 from core import conversation as log_of
 from core.channel import passive

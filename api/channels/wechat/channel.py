@@ -15,6 +15,7 @@ from api.channels.wechat.reply import Replies
 from api.channels.wechat.templates import Templates
 from api.channels.wechat.wire import Gate
 from api.channels.wechat.words import Words
+from api.channels.wechat.written import FILE, Written
 from api.settings import ApiSettings
 from core.clock import Clock
 
@@ -30,6 +31,7 @@ class WeChat:
     menu: Menu
     words: Words
     render: Render
+    written: Written
     up_since: datetime  # when this process began to take pushes
     boot: str = field(default_factory=lambda: str(uuid.uuid4()))  # names this process
     holds: Holds = field(default_factory=Holds)
@@ -46,5 +48,6 @@ def connect(settings: ApiSettings, clock: Clock) -> WeChat:
         gate=gate, replies=Replies(gate),
         templates=Templates.load(directory / "templates.yaml", settings.wechat_templates),
         menu=Menu.load(directory / "menu.yaml"), words=words,
-        render=Render(words, style=settings.wechat_choices, public_url=settings.public_url), up_since=clock(),
+        render=Render(words, style=settings.wechat_choices, public_url=settings.public_url),
+        written=Written(settings.upload_dir.parent / FILE), up_since=clock(),
     )  # fmt: skip

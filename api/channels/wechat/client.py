@@ -54,11 +54,11 @@ class WeChatClient:
     """
 
     def __init__(
-        self, appid: str, secret: str, base: str, *, http: httpx.AsyncClient | None = None, clock: Clock = system_clock,
-        pause: Pause = asyncio.sleep,
+        self, appid: str, secret: str, base: str, *, http: httpx.AsyncClient | None = None, line: Line | None = None,
+        clock: Clock = system_clock, pause: Pause = asyncio.sleep,
     ) -> None:  # fmt: skip
         self._appid, self._secret, self._pause = appid, secret, pause
-        self._line = Line(base, http)
+        self._line = line or Line(base, http)
         self._tokens = TokenKeeper(appid, secret, self._line, clock)
 
     @classmethod

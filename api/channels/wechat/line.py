@@ -16,10 +16,11 @@ from api.channels.wechat.errors import WeChatRefused, WeChatUnreachable
 from api.channels.wechat.media import MAX_DOWNLOAD, BadMedia, Media
 
 # Connecting must be given up before the whole is: only so it is known that nothing was sent.
-TIMEOUT = httpx.Timeout(5, connect=2, pool=2)
-MEDIA_TIMEOUT = httpx.Timeout(5, connect=2, pool=2, write=15)
+CONNECT_SECONDS, KEPT_SECONDS = 2.0, 20.0
+TIMEOUT = httpx.Timeout(5, connect=CONNECT_SECONDS, pool=2)
+MEDIA_TIMEOUT = httpx.Timeout(5, connect=CONNECT_SECONDS, pool=2, write=15)
 ALL, ALL_MEDIA = 5.0, 20.0  # seconds for a request with its answer
-LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=20)
+LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=KEPT_SECONDS)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _JSON = {"content-type": "application/json; charset=utf-8"}
 
@@ -60,7 +61,7 @@ class Line:
             )  # fmt: skip
         except BadMedia as error:
             raise WeChatUnreachable(False, str(error)) from None
-        return _as_json(answer)
+        return as_answer(answer.status_code, answer.content)
 
     async def fetch(self, path: str, *, params: Mapping[str, str]) -> Media | Answer:
         """Return a file, or the answer that came in place of one.
@@ -73,7 +74,7 @@ class Line:
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         # Errors come with status 200, and not always as application/json.
         if answer.status_code != HTTPStatus.OK or "json" in media_type or answer.content[:9] == b'{"errcode':
-            return _as_json(answer)
+            return as_answer(answer.status_code, answer.content)
         return Media(answer.content, media_type)
 
     async def _send(self, method: str, path: str, *, within: float, **more: Any) -> httpx.Response:
@@ -114,13 +115,17 @@ async def _read(answer: httpx.Response) -> httpx.Response:
     return httpx.Response(answer.status_code, headers=headers, content=b"".join(chunks))
 
 
-def _as_json(answer: httpx.Response) -> Answer:
-    """Return what Tencent says; a page of some machine between is none of its answers."""
+def as_answer(status: int, content: bytes) -> Answer:
+    """Return what Tencent says; a page of some machine between is none of its answers.
+
+    Raises:
+        WeChatUnreachable: if it is none.
+    """
     found: Any = None
     with contextlib.suppress(ValueError, RecursionError):
-        found = json.loads(answer.content)
-    if isinstance(found, dict) and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        found = json.loads(content)
+    if isinstance(found, dict) and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return found
     # Whoever answers 504 waited for somebody who may have done it; other such answers mean that nobody did.
-    began = answer.status_code < HTTPStatus.BAD_REQUEST and answer.content.lstrip().startswith(b"{")
-    raise WeChatUnreachable(began or answer.status_code == HTTPStatus.GATEWAY_TIMEOUT, f"HTTP {answer.status_code}")
+    began = status < HTTPStatus.BAD_REQUEST and content.lstrip().startswith(b"{")
+    raise WeChatUnreachable(began or status == HTTPStatus.GATEWAY_TIMEOUT, f"HTTP {status}")

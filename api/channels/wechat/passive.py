@@ -115,6 +115,8 @@ class Answering(Response):
         await self._write(said or claimed, scope, receive, send)
         if claimed is not None:
             in_time = self._elapsed() < HUNG_UP_AFTER
+            if in_time:
+                self._wechat.written.note(arrived.external_id)
             await self._settle(arrived, passive.passed if in_time else passive.give_back)
         elif arrived.inbound is None:
             await self._settle(arrived, _release)

@@ -14,7 +14,7 @@ from api.channels.wechat.channel import WeChat
 from api.channels.wechat.errors import Verdict, WeChatError, WeChatRefused
 from api.channels.wechat.intake import draft_of
 from api.channels.wechat.media import BadMedia
-from api.dialogue import Inbound
+from api.inbound import Inbound
 from core.channel.tables import WECHAT, Push
 from core.upload import BrokenImage, NotAnImage, Picture, TooManyUploads, UploadTooLarge, read_picture
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from api.channels.wechat import passive as answers
 from api.channels.wechat.arrival import Arrived
 from api.channels.wechat.channel import WeChat
-from api.dialogue import Inbound
+from api.inbound import Inbound
 from core.channel import passive
 from core.channel.tables import WECHAT, Push
 
@@ -38,7 +38,10 @@ async def sweep(parts: Parts) -> None:
     while True:
         try:
             await parts.store.write(
-                partial(passive.settle_lost, up_since=wechat.up_since, now=parts.clock(), within=since)
+                partial(
+                    passive.settle_lost, up_since=wechat.up_since, written=wechat.written, now=parts.clock(),
+                    within=since,
+                )  # fmt: skip
             )
             if rounds % ROUNDS_TO_PRUNE == 0:
                 await parts.store.write(lambda session: passive.prune(session, now=parts.clock()))

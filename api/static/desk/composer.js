@@ -182,6 +182,7 @@ function Composer({ desk, talk }) {
   return html`<section class=${"composer" + (note ? " note" : "")} aria-label=${note ? "写内部备注" : "回复客户"} ondrop=${pasted} ondragover=${(event) => event.preventDefault()}>
     ${!note && html`<${DraftChips} drafts=${drafts} take=${(words) => insert(words)}/>`}
     <${PhotoChips} photos=${photos}/>
+    ${!note && html`<${QuotaLine} desk=${desk} talk=${talk}/>`}
     <${ComposerBar} desk=${desk} talk=${talk} note=${note} setMode=${setMode} slash=${() => (change({ reply: "/" }), focus())} photos=${photos}/>
     <div class="write"><${CannedList} canned=${canned}/>
       <div class="grow" data-text=${text}>

@@ -16,12 +16,42 @@ Object.assign(Desk.prototype, {
 
 const ASSURANCE = ["未验证身份", "已绑定户号", "刚通过短信验证"];
 
+const QUOTA_READ_MS = 3000;
+const CHANNELS = { web: "网页", app: "网上国网App", wechat: "微信", h5: "微信内网页" };
+const channelWord = (name) => CHANNELS[name] || name || "";
+
+/* What he wrote over which channel is told where there is more than the page. */
+const viaOf = (talk, message) => (message.channel && (message.channel !== "web" || (talk.case && talk.case.channel !== "web")) ? channelWord(message.channel) : "");
+
+/* What may still be said over WeChat; what waits to be sent counts already. */
+function quotaOf(channel, quota) {
+  if (!quota || channel === "web" || channel === "app") return null;
+  const name = channelWord(channel);
+  const over = quota.until && new Date(quota.until) <= Date.now();
+  const left = over ? 0 : quota.left === null ? Infinity : Math.max(0, quota.left - (quota.waiting || 0));
+  if (!quota.followed) return { name, words: "客户已取消关注，发的内容送不到", bad: true };
+  if (channel === "h5") return { name, words: "客户在网页里能直接看到" };
+  if (!left) return { name, words: "现在发的会先存着，客户再写来时送达" + (quota.called ? "；已发模板通知请他回来" : ""), bad: true };
+  const until = quota.until ? "，到" + momentOf(quota.until).replace(" ", "") : "";
+  return { name, words: (left === Infinity ? "条数不限" : "还可发送" + left + "条") + until, few: left <= 2 };
+}
+
 /* Where he writes from, and how many messages that channel still lets us send. */
 function Channel({ talk, channel }) {
-  if (!channel) return null;
-  const quota = channel.wechat_quota;
-  const left = quota?.left ?? quota;
-  return html`<p class="channel">来自 ${wordOf(talk, "channels", channel.name)}${filled(left) && html` · <b class=${left <= 1 ? "bad" : ""}>还可发 ${left} 条</b>`}${quota?.until && html`，${momentOf(quota.until)} 前有效`}</p>`;
+  if (!channel || isAway(channel)) return null;
+  const found = quotaOf(channel.name, talk.case?.wechat_quota || channel.wechat_quota);
+  return html`<p class="channel">来自 ${channelWord(channel.name)}${found && html` · <b class=${found.bad || found.few ? "bad" : ""}>${found.words}</b>`}</p>`;
+}
+
+/* The same beside the place to write: who writes has to know whether it arrives. */
+function QuotaLine({ desk, talk }) {
+  const found = quotaOf(talk.case?.channel, talk.case?.wechat_quota);
+  useEffect(() => { /* what was said a moment ago is sent by now, or waits */
+    const soon = found && setTimeout(() => desk.readSoon(), QUOTA_READ_MS);
+    return () => clearTimeout(soon);
+  }, [talk.id, talk.lastSeq]);
+  if (!found) return null;
+  return html`<p class=${"quota" + (found.bad ? " bad" : found.few ? " few" : "")} role="status">${found.bad && html`<${WarningIcon}/>`}<span>${found.name} · ${found.words}</span></p>`;
 }
 
 function Portrait({ portrait }) {

@@ -30,9 +30,12 @@ const bossDeeds = (desk, talk, waiting) => html`
   <button type="button" onclick=${() => desk.ask(TransferDialog, { talk, reassign: true })}><${Glyph} name="transfer"/>改派</button>
   <button type="button" class=${waiting ? "" : "primary"} onclick=${() => desk.takeOver(talk)}><${Glyph} name="hand"/>接管</button>`;
 
+/* The same customer over several channels is one conversation. */
+const Together = ({ talk }) => talk.channels.length > 1 && html`<span class="together">${talk.channels.map(channelWord).join(" + ")} 同一会话</span>`;
+
 function TalkHead({ desk, talk }) {
   const one = talk.case;
-  if (!one) return html`<header class="talk-head"><h1>会话</h1></header>`;
+  if (!one) return html`<header class="talk-head"><div class="talk-who"><h1>会话</h1><${Together} talk=${talk}/></div></header>`;
   const holder = one.holder && !talk.mine ? one.holder.name : "";
   return html`<header class="talk-head">
     <div class="talk-who">
@@ -41,6 +44,7 @@ function TalkHead({ desk, talk }) {
       <span class=${"tag mode " + one.mode}>${CASE_MODES[one.mode] || one.mode}</span>
       ${holder && html`<span class="tag holder">由 ${holder} 接待</span>`}
       <${Priority} one=${one}/><${Flags} desk=${desk} flags=${(one.customer?.flags || []).filter((flag) => flag !== "danger" || one.priority !== 0)}/>
+      <${Together} talk=${talk}/>
       ${one.repeat > 0 && html`<span class="tag repeat">72小时内第${one.repeat + 1}次</span>`}
     </div>
     <div class="talk-clocks">

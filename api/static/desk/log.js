@@ -45,13 +45,15 @@ function useTail(talkId, count, sent) {
   return { box, missed, onscroll, toEnd };
 }
 
+const ARRIVAL_MS = 4000;
 const BREATH_MS = 180000;
-const sameBreath = (a, b) => a && b && a.author === b.author && a.author !== "system" && (a.agent?.id ?? 0) === (b.agent?.id ?? 0) && new Date(b.at) - new Date(a.at) < BREATH_MS;
+const sameBreath = (a, b) => a && b && a.author === b.author && a.author !== "system" && (a.channel || "") === (b.channel || "") && (a.agent?.id ?? 0) === (b.agent?.id ?? 0) && new Date(b.at) - new Date(a.at) < BREATH_MS;
 
 const whoSaid = (talk, message) =>
   message.author === "customer" ? customerOf(talk.case || {}) : message.author === "agent" ? (message.agent?.id === talk.desk.me.id ? "我" : message.agent?.name || "坐席") : WHO[message.author] || message.author;
 
-function logRows(desk, talk, rows) {
+/* `apart`: these are of an earlier talk, whose numbers mean other messages. */
+function logRows(desk, talk, rows, apart = "") {
   let day = "";
   let before = null;
   const corrected = talk.corrected;
@@ -62,7 +64,7 @@ function logRows(desk, talk, rows) {
     day = today || day;
     const line = message
       ? html`<${DeskMessage} key=${"m" + message.seq} desk=${desk} talk=${talk} message=${message} who=${whoSaid(talk, message)} first=${fresh || !sameBreath(before, message)}
-          corrected=${corrected[message.seq]} clear=${revealed.get(talk, "message:" + message.seq)} mine=${talk.mine}/>`
+          corrected=${apart ? null : corrected[message.seq]} clear=${apart ? null : revealed.get(talk, "message:" + message.seq)} mine=${talk.mine} apart=${Boolean(apart)}/>`
       : html`<${NoteLine} key=${"n" + note.id} desk=${desk} note=${note}/>`;
     const entry = before && message && before.author === "bot" && message.author === "agent" ? html`<li class="line handover" key=${"h" + message.seq}><span>以上由电小服接待，以下由人工接待</span></li>` : null;
     before = message || null;
@@ -70,12 +72,24 @@ function logRows(desk, talk, rows) {
   });
 }
 
+/* What was said elsewhere before the customer was known to be the same; it stays shut until somebody wants it. */
+const EarlierTalk = ({ desk, talk, one }) => html`<details class="earlier-talk"><summary>${channelWord(one.channel)}上更早的对话 · ${momentOf(one.began)} · ${one.messages.length} 条${one.more ? "（只显示最近的）" : ""}</summary>
+  <ul class="talk-list">${logRows(desk, talk, one.messages.map((message) => ({ message })), "e" + one.began)}</ul></details>`;
+
+const Earlier = ({ desk, talk }) => talk.earlier.length > 0 && html`${talk.earlier.map((one) => html`<${EarlierTalk} key=${one.began} desk=${desk} talk=${talk} one=${one}/>`)}
+  <p class="line joined"><span>以上是并入本会话之前的对话</span></p>`;
+
 function TalkLog({ desk, talk }) {
   const [drawn, setDrawn] = useState(DRAWN_AT_ONCE);
   const rows = talk.rows;
   const outgoing = desk.sends.of(talk.id).filter((one) => !talk.messages.some((message) => message.client_id === one.client_id));
   const { box, missed, onscroll, toEnd } = useTail(talk.id, rows.length + outgoing.length, outgoing.length);
   const typing = [...talk.typing.keys()];
+  const underWay = Boolean(talk.underWay);
+  useEffect(() => {
+    const looking = underWay && setInterval(() => talk.lookAfter(), ARRIVAL_MS);
+    return () => clearInterval(looking);
+  }, [talk.id, underWay]);
   const earlier = async () => {
     if (rows.length - drawn < 200 && talk.hasEarlier) await talk.loadEarlier();
     setDrawn(drawn + 200);
@@ -86,6 +100,7 @@ function TalkLog({ desk, talk }) {
         ${!talk.loaded && !talk.error && html`<${Spinner} label="正在读取会话…"/>`}
         ${(rows.length > drawn || talk.hasEarlier) && html`<button type="button" class="link earlier" onclick=${earlier}>更早的消息</button>`}
         ${talk.loaded && !rows.length && html`<p class="nothing">还没有消息</p>`}
+        ${!talk.hasEarlier && rows.length <= drawn && html`<${Earlier} desk=${desk} talk=${talk}/>`}
         <ul class="talk-list">${logRows(desk, talk, rows.slice(-drawn))}
           ${outgoing.map((entry) => html`<${Outgoing} key=${entry.client_id} desk=${desk} talk=${talk} entry=${entry}/>`)}</ul>
         <p class="typing" role="status">${typing.includes("customer") && html`<span class="dots" aria-hidden="true"><i></i><i></i><i></i></span>客户正在输入…`}</p>

@@ -24,13 +24,13 @@ function DeskPhoto({ desk, talk, uploadId, author }) {
     <img class="photo" src=${src} alt="" loading="lazy" onerror=${() => setGone(true)}/></button>`;
 }
 
-function MessageBody({ desk, talk, message }) {
+function MessageBody({ desk, talk, message, apart }) {
   if (message.type === "safety") {
     return html`<div class="safety"><p class="safety-title"><${WarningIcon}/>安全提示</p><p class="safety-text"><${Words} text=${message.text}/></p></div>`;
   }
-  if (message.type === "image" && message.card?.upload_id) return html`<${DeskPhoto} desk=${desk} talk=${talk} uploadId=${message.card.upload_id} author=${message.author}/>`;
+  if (message.type === "image" && message.card?.upload_id && !apart) return html`<${DeskPhoto} desk=${desk} talk=${talk} uploadId=${message.card.upload_id} author=${message.author}/>`;
   if (message.card && CARDS.has(message.type)) return html`<${Card} message=${message}/>`;
-  const clear = revealed.get(talk, "message:" + message.seq);
+  const clear = apart ? null : revealed.get(talk, "message:" + message.seq);
   return html`<${LongText} text=${clear ? clear.value : String(message.text ?? "")}/>`;
 }
 
@@ -43,22 +43,27 @@ function MessageClear({ desk, talk, message }) {
   return html`<button type="button" class="link" aria-label="显示这条消息的原文" onclick=${() => desk.ask(RevealDialog, { talk, field, label: "消息原文" })}>显示原文</button>`;
 }
 
+/* Whether what had to be sent over WeChat has come to the customer. */
+const ARRIVALS = { arrived: "已送达", waiting: "待送达", unsure: "可能未送达", failed: "未送达" };
+const Arrival = ({ message }) => (ARRIVALS[message.delivery] && message.author !== "customer" ? html`<span class=${"arrival is-" + message.delivery}>${channelWord("wechat")} · ${ARRIVALS[message.delivery]}</span>` : null);
+
 /* Redrawn only when something of its own has changed: a record may hold hundreds. */
 class DeskMessage extends Component {
   shouldComponentUpdate(next) {
     return ["message", "first", "corrected", "clear", "mine", "who"].some((name) => next[name] !== this.props[name]);
   }
 
-  render({ desk, talk, message, first, corrected, who }) {
+  render({ desk, talk, message, first, corrected, who, apart }) {
     const { author } = message;
     if (author === "system" && message.type !== "safety") {
-      return html`<li class="line system"><span><${Words} text=${message.text}/></span><time datetime=${message.at}>${timeOf(message.at)}</time></li>`;
+      return html`<li class="line system"><span><${Words} text=${message.text}/></span><time datetime=${message.at}>${timeOf(message.at)}</time><${Arrival} message=${message}/></li>`;
     }
     return html`<li class=${"said " + author + (first ? " first" : "")} data-seq=${message.seq}>
-      ${first && html`<p class="said-who">${author === "bot" && html`<${Mark}/>`}<b>${who}</b><time datetime=${message.at}>${timeOf(message.at)}</time></p>`}
-      <div class="said-what"><${MessageBody} desk=${desk} talk=${talk} message=${message}/></div>
+      ${first && html`<p class="said-who">${author === "bot" && html`<${Mark}/>`}<b>${who}</b>${author === "customer" && viaOf(talk, message) && html`<span class="via">${viaOf(talk, message)}</span>`}<time datetime=${message.at}>${timeOf(message.at)}</time></p>`}
+      <div class="said-what"><${MessageBody} desk=${desk} talk=${talk} message=${message} apart=${apart}/></div>
       ${message.buttons?.length > 0 && html`<p class="offered">给了选项：${message.buttons.map((one) => html`<span>${one.title}</span>`)}</p>`}
-      ${author === "customer" && html`<p class="said-more"><${Understood} desk=${desk} talk=${talk} message=${message} corrected=${corrected}/><${MessageClear} desk=${desk} talk=${talk} message=${message}/></p>`}
+      ${message.delivery && author !== "customer" && html`<p class="said-more"><${Arrival} message=${message}/></p>`}
+      ${author === "customer" && !apart && html`<p class="said-more"><${Understood} desk=${desk} talk=${talk} message=${message} corrected=${corrected}/><${MessageClear} desk=${desk} talk=${talk} message=${message}/></p>`}
     </li>`;
   }
 }

@@ -3,7 +3,7 @@ const TYPING_LASTS_MS = 7000;
 
 class Talk {
   constructor(desk, id) {
-    Object.assign(this, { desk, id, messages: [], notes: [], summary: null, can: {}, viewers: [], history: [], lastSeq: 0 });
+    Object.assign(this, { desk, id, messages: [], notes: [], summary: null, can: {}, viewers: [], history: [], channels: [], earlier: [], lastSeq: 0 });
     this.bySeq = new Map();
     this.loaded = false;
     this.error = null;
@@ -35,7 +35,7 @@ class Talk {
     try {
       const found = await this.desk.api.get(this.path);
       this.own = found.case;
-      Object.assign(this, { summary: found.summary, can: found.can || {}, viewers: found.viewers || [], history: found.history || [] });
+      Object.assign(this, { summary: found.summary, can: found.can || {}, viewers: found.viewers || [], history: found.history || [], channels: found.channels || [], earlier: found.earlier || [] });
       this.notes = found.notes || [];
       if (found.case) this.desk.inbox.put(found.case);
       this.merge(found.messages);
@@ -90,10 +90,27 @@ class Talk {
     this.desk.changed();
   }
 
+  /* Whether something still has to reach the customer, and since which message. */
+  get underWay() {
+    return this.messages.find((one) => one.delivery === "waiting");
+  }
+
+  async lookAfter() {
+    const first = this.underWay;
+    if (!first) return;
+    try {
+      this.merge((await this.desk.api.get(this.path + "/messages?after=" + (first.seq - 1))).messages);
+      this.desk.changed();
+    } catch {
+      /* the next look comes */
+    }
+  }
+
   merge(messages) {
     for (const message of messages || []) {
       if (!Number.isInteger(message.seq)) continue;
       const known = this.bySeq.get(message.seq);
+      if (known?.delivery && !message.delivery) message.delivery = known.delivery;
       if (known && JSON.stringify(known) === JSON.stringify(message)) continue;
       if (known) this.messages = this.messages.map((one) => (one === known ? message : one));
       else this.messages.push(message);

@@ -2,12 +2,12 @@
 const SKILLS = { repair: "抢修", billing: "电费", business: "业务办理", complaint: "投诉" };
 const REASONS = {
   asked: "客户要求人工", danger: "安全险情", failures: "多次没听懂", anger: "情绪激动", complaint: "投诉",
-  special_service: "特殊服务", high_risk: "高风险事项", rule: "按规则转入", system_failed: "系统故障", message: "留言",
+  special_service: "特殊服务", high_risk: "高风险事项", rule: "按规则转入", system_failed: "系统故障", message: "留言", hall: "客户在营业厅",
 };
 const STATUS = { online: "在线", away: "忙碌", offline: "离线" };
 const ROLES = { agent: "坐席", supervisor: "班长", administrator: "管理员" };
 const CASE_MODES = { bot: "电小服接待", queued: "排队中", offered: "派单中", human: "人工服务中", wrap_up: "待小结", closed: "已结束" };
-const NOTES = { note: "内部备注", transfer: "转接说明", help: "求助班长", whisper: "班长耳语" };
+const NOTES = { note: "内部备注", transfer: "转接说明", help: "求助班长", whisper: "耳语" };
 const PRIORITIES = ["险情", "生命支持", "特殊服务", "投诉", "重点客户", ""];
 
 /* 0:42, 12:05, 1小时08分, 2天3小时 */

@@ -1,7 +1,8 @@
 /* Puts <dianfu-chat> on the page and gives the page window.dianfu. */
 class Widget {
-  constructor(base, root) {
+  constructor(base, root, full) {
     this.base = base;
+    this.full = full;
     this.root = root;
     this.big = store.read("big", false) === true;
     this.shown = false;
@@ -12,7 +13,11 @@ class Widget {
   }
 
   chatOf(token) {
-    const chat = new Chat(this.base, { key: customerKey(token), token }, this.changed);
+    return this.chatFor({ key: customerKey(token), token });
+  }
+
+  chatFor(customer) {
+    const chat = new Chat(this.base, customer, this.changed);
     chat.onPress = (item, button) => chat.press(item, button);
     return chat;
   }
@@ -48,6 +53,15 @@ class Widget {
     this.change(null);
   }
 
+  /* The page inside WeChat: a session that it was given, and what to do when that ends. */
+  enter(session, { seq, renew }) {
+    this.chat.stop();
+    this.chat = this.chatFor({ key: "h" + digest(session.conversation_id), token: null, session, renew });
+    this.chat.wantedSeq = seq || 0;
+    this.full = true;
+    this.open();
+  }
+
   change(token) {
     this.chat = this.chatOf(token);
     if (this.shown) this.chat.want();
@@ -61,7 +75,7 @@ class Widget {
   }
 
   close() {
-    if (!this.shown) return;
+    if (!this.shown || this.full) return;
     this.shown = false;
     this.draw();
     this.launcher.focus();
@@ -118,19 +132,21 @@ class DianfuChat extends HTMLElement {
     followViewport(dress(root));
     const place = document.createElement("div");
     root.append(place);
-    const widget = new Widget(BASE, place);
+    const widget = new Widget(BASE, place, FULL);
     window.dianfu = {
       login: (token) => widget.login(token),
       logout: () => widget.logout(),
       open: () => widget.open(),
       close: () => widget.close(),
       ask: (text) => widget.ask(text),
+      ...(FULL && { enter: (session, options) => widget.enter(session, options) }),
     };
     window.dispatchEvent(new CustomEvent("dianfu:ready"));
   }
 }
 
 const BASE = baseOf(document.currentScript);
+const FULL = document.currentScript?.dataset.full === "true";
 
 function boot() {
   /* The tag may stand on the page twice. */

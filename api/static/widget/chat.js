@@ -29,7 +29,7 @@ class Chat {
     });
     this.otherTab = (event) => this.storageChanged(event);
     window.addEventListener("storage", this.otherTab);
-    const { stored } = this.sessions;
+    const stored = customer.session || this.sessions.stored;
     if (stored) this.sessions.adopt(stored);
     if (stored || this.outbox.entries.length) this.start();
   }
@@ -79,23 +79,15 @@ class Chat {
   }
 
   entered(session) {
-    if (this.conversationId && this.conversationId !== session.conversation_id) this.turnThePage();
+    if (this.conversationId && this.conversationId !== session.conversation_id) turnThePage(this);
     this.conversationId = session.conversation_id;
     if (session.mode) this.mode = session.mode;
     this.changed();
   }
 
-  /* A new conversation counts from one again; what was said stays readable above it. */
-  turnThePage() {
-    this.stream.dropSocket();
-    if (this.items.length) {
-      const divider = { key: newId(), author: "system", type: "notice", text: "已为您开始新的会话", buttons: [] };
-      this.past = [...this.past, ...this.items.map((item) => ({ ...item, over: true })), divider];
-    }
-    this.items = [];
-    this.bySeq.clear();
-    this.cursor = 0;
-    this.loaded = false;
+  moved(conversation_id) {
+    this.sessions.moved(conversation_id);
+    if (this.started) this.stream.next(0);
   }
 
   restart() {
@@ -150,6 +142,10 @@ class Chat {
     do {
       page = await this.sessions.within(this.ask("GET", () => "/v1/messages?after=" + this.cursor), [401]);
       if (page.late()) return;
+      if (page.conversation_id && page.conversation_id !== this.conversationId) {
+        this.moved(page.conversation_id);
+        return this.fetchNew();
+      }
       this.receive(page.messages, this.loaded);
       for (const message of page.messages) this.cursor = Math.max(this.cursor, message.seq);
     } while (page.messages.length >= PAGE);
@@ -164,6 +160,8 @@ class Chat {
       this.receive([frame.message], true);
     } else if (frame.kind === "mode") {
       this.setMode(frame.mode);
+    } else if (frame.kind === "moved") {
+      this.moved(frame.conversation_id);
     } else if (frame.kind === "queue") {
       this.place.hear(frame.text);
     } else if (frame.kind === "typing") {
@@ -177,7 +175,8 @@ class Chat {
     const answer = await this.sessions.within(this.ask("POST", () => "/v1/messages", body), [401, 409]);
     if (!Number.isInteger(answer.accepted_seq)) this.warnOnly(client_id, answer.messages);
     this.warnings.delete(client_id);
-    if (!answer.late()) {
+    /* Where the conversation goes on the log itself says; this answer belongs to the one that it names. */
+    if (!answer.late() && (answer.conversation_id || this.conversationId) === this.conversationId) {
       /* The cursor stays: somebody else's message may still be on its way below these numbers. */
       const own = { seq: answer.accepted_seq, author: "customer", ...shownAs(upload_id), text, client_id, at };
       this.receive([own, ...answer.messages], true);

@@ -75,7 +75,7 @@ class Link {
     const session = this.chat.sessions.current;
     if (this.stopped || this.socket || !session || Date.now() < this.socketNotBefore) return;
     const { token } = session;
-    const url = this.chat.base.replace(/^http/, "ws") + "/v1/stream?after=" + this.chat.cursor;
+    const url = this.chat.base.replace(/^http/, "ws") + "/v1/stream?after=" + this.chat.cursor + "&conversation=" + session.conversation_id;
     let socket;
     try {
       socket = new WebSocket(url, ["dianfu.v1", "bearer." + token]);
@@ -117,6 +117,8 @@ class Link {
     if (code === 4401) {
       this.chat.sessions.over(token);
       this.next(backoff(this.tries++, 200));
+    } else if (code === 4410) {
+      this.next(0);
     } else if (wasOpen) {
       this.next(backoff(this.tries++, 300));
     } else {

@@ -51,7 +51,12 @@ function useFollowing(rows, waiting, typing) {
     return () => watcher.disconnect();
   }, []);
   mark.current.again = place;
-  return { box, missed, onscroll, toEnd };
+  const show = (row) => {
+    mark.current.following = false;
+    box.current.scrollTop = row.offsetTop - 12;
+    mark.current.placed = box.current.scrollTop;
+  };
+  return { box, missed, onscroll, toEnd, show };
 }
 
 const IDEAS = ["上个月电费多少", "家里停电了", "电费为什么这么高", "过户要什么材料"];
@@ -109,7 +114,20 @@ function Log({ chat, big }) {
   const [shown, setShown] = useState(SHOWN_AT_ONCE);
   const { waiting, photos } = chat;
   const all = [...chat.past, ...chat.items];
-  const { box, missed, onscroll, toEnd } = useFollowing(all, [...photos.sending, ...waiting], chat.writer);
+  const { box, missed, onscroll, toEnd, show } = useFollowing(all, [...photos.sending, ...waiting], chat.writer);
+  /* A link has named a message. */
+  useLayoutEffect(() => {
+    if (!chat.wantedSeq || !chat.loaded) return;
+    const row = box.current.querySelector(`[data-seq="${chat.wantedSeq}"]`);
+    if (!row && all.length > shown) {
+      setShown(all.length);
+      return;
+    }
+    chat.wantedSeq = 0;
+    if (!row) return;
+    row.classList.add("wanted");
+    show(row);
+  }, [all.length, chat.loaded, shown]);
   const empty = !all.length && !waiting.length && !photos.sending.length;
   return html`<div class="record">
     <div class="log" role="log" aria-live="polite" aria-label="对话记录" tabindex="0" ref=${box} onscroll=${onscroll}>

@@ -38,13 +38,13 @@ class Message extends Component {
 
   render({ item, big, first, last, choice, onPress, photos }) {
     if (item.author === "system" && item.type !== "safety") {
-      return html`<li class=${"notice" + (item.type === "survey" ? " survey" : "")}>
+      return html`<li class=${"notice" + (item.type === "survey" ? " survey" : "")} data-seq=${item.over ? null : item.seq}>
         <span><${Words} text=${item.text}/></span>
         ${item.buttons.length > 0 && html`<${Buttons} item=${item} choice=${choice} onPress=${onPress}/>`}
       </li>`;
     }
     const mine = item.author === "customer";
-    return html`<li class=${"message " + item.author + (first ? " first" : "")}>
+    return html`<li class=${"message " + item.author + (first ? " first" : "")} data-seq=${item.over ? null : item.seq}>
       ${first && AUTHORS[item.author] && html`<p class="author">${authorOf(item)}</p>`}
       ${mine && html`<span class="sr">我说：</span>`}
       <${Content} item=${item} big=${big} photos=${photos}/>

@@ -51,7 +51,8 @@ function Head({ widget, chat }) {
       <${PersonIcon}/><span>${HUMAN_WORD}</span>
     </button>`}
     <button type="button" aria-pressed=${String(widget.big)} onclick=${() => widget.toggleBig()}>大字版</button>
-    <button type="button" class="close-button" aria-label="关闭" onclick=${() => widget.close()}><${CloseIcon}/></button>
+    ${!widget.full &&
+    html`<button type="button" class="close-button" aria-label="关闭" onclick=${() => widget.close()}><${CloseIcon}/></button>`}
   </header>`;
 }
 
@@ -137,7 +138,7 @@ function Panel({ widget, chat }) {
 }
 
 const App = ({ widget, chat }) => html`
-  <div class=${"root" + (widget.big ? " big" : "")} lang="zh-CN">
+  <div class=${"root" + (widget.big ? " big" : "") + (widget.full ? " full" : "")} lang="zh-CN">
     <${Launcher} widget=${widget} unread=${chat.unread}/>
     ${widget.shown && html`<${Panel} widget=${widget} chat=${chat}/>`}
   </div>`;

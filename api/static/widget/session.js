@@ -21,8 +21,9 @@ class SessionKeeper {
     this.dead = null;
   }
 
+  /* Inside WeChat the page is given its session: what the browser has stored may be of somebody else. */
   get stored() {
-    return store.read(this.slot, null);
+    return this.customer.renew ? null : store.read(this.slot, null);
   }
 
   adopt(session) {
@@ -43,6 +44,10 @@ class SessionKeeper {
 
   /* Another tab may have replaced the dead session already. */
   async open() {
+    if (this.customer.renew) {
+      this.customer.renew();
+      throw new NotWanted();
+    }
     const stored = this.stored;
     if (stored && stored.token !== this.dead) return this.adopt(stored);
     if (!this.wanted()) {
@@ -81,7 +86,35 @@ class SessionKeeper {
 
   remember(mode) {
     if (!this.current) return;
-    this.current = { ...this.current, mode };
-    store.write(this.slot, this.current);
+    this.keep({ mode });
   }
+
+  /* The conversation goes on in another one; the token stays good for it. */
+  moved(conversation_id) {
+    if (!this.current || !conversation_id || this.current.conversation_id === conversation_id) return;
+    this.keep({ conversation_id });
+    this.joining = true;
+    this.adopted(this.current);
+    this.joining = false;
+  }
+
+  keep(change) {
+    this.current = { ...this.current, ...change };
+    if (!this.customer.renew) store.write(this.slot, this.current);
+  }
+}
+
+/* A new conversation counts from one again; what was said stays readable above it. One that was joined to the
+   customer's conversation with WeChat stands above that without a word: it is the same conversation. */
+function turnThePage(chat) {
+  chat.stream.dropSocket();
+  if (chat.items.length) {
+    const divider = { key: newId(), author: "system", type: "notice", text: "已为您开始新的会话", buttons: [] };
+    const over = chat.items.map((item) => ({ ...item, over: true }));
+    chat.past = [...chat.past, ...over, ...(chat.sessions.joining ? [] : [divider])];
+  }
+  chat.items = [];
+  chat.bySeq.clear();
+  chat.cursor = 0;
+  chat.loaded = false;
 }

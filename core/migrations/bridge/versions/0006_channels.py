@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("passing_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("passed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("boot", sa.String(length=36), nullable=True),
+        sa.Column("todo", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("channel", "external_id", name=op.f("pk_channel_pushes")),
     )
     with op.batch_alter_table("channel_pushes", schema=None) as batch_op:
@@ -112,14 +113,18 @@ def upgrade() -> None:
         "hall_papers",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("scene", sa.String(length=64), nullable=False),
-        sa.Column("intent", sa.String(length=40), nullable=True),
+        sa.Column("business", sa.String(length=30), nullable=True),
         sa.Column("order_no", sa.String(length=20), nullable=True),
+        sa.Column("order_conversation", sa.String(length=36), nullable=True),
+        sa.Column("order_customer", sa.String(length=12), nullable=True),
         sa.Column("title", sa.String(length=60), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Integer(), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("scanned_by", sa.Integer(), nullable=True),
+        sa.Column("scanned_in", sa.String(length=36), nullable=True),
         sa.Column("scanned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("link", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hall_papers")),
         sa.UniqueConstraint("scene", name=op.f("uq_hall_papers_scene")),
     )
@@ -134,6 +139,13 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(length=16), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("subject", "kind", name=op.f("pk_notice_choices")),
+    )
+    op.create_table(
+        "notice_marks",
+        sa.Column("source", sa.String(length=20), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_notice_marks")),
     )
     op.create_table(
         "send_windows",
@@ -163,12 +175,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("broadcast_id", "recipient", name=op.f("uq_sends_broadcast_id")),
     )
     with op.batch_alter_table("sends", schema=None) as batch_op:
-        batch_op.create_index("ix_sends_due", ["state", "next_at"], unique=False)
-        batch_op.create_index("ix_sends_user", ["channel_user_id", "id"], unique=False)
+        batch_op.create_index("ix_sends_due", ["broadcast_id", "state", "channel", "next_at", "id"], unique=False)
+        batch_op.create_index("ix_sends_untold", ["recipient", "told_at"], unique=False)
+        batch_op.create_index("ix_sends_user", ["channel_user_id", "broadcast_id"], unique=False)
 
     op.create_table(
         "used_nonces",
         sa.Column("signature", sa.String(length=64), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("signature", name=op.f("pk_used_nonces")),
     )
@@ -177,6 +191,8 @@ def upgrade() -> None:
 
     with op.batch_alter_table("bindings", schema=None) as batch_op:
         batch_op.add_column(sa.Column("owner_no", sa.String(length=12), nullable=True))
+        batch_op.create_index("ix_bindings_owner", ["owner_no"], unique=False)
+        batch_op.create_index("ix_bindings_account", ["account_no"], unique=False)
 
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.add_column(sa.Column("channel_user_id", sa.Integer(), nullable=True))
@@ -204,6 +220,8 @@ def downgrade() -> None:
         batch_op.drop_column("channel_user_id")
 
     with op.batch_alter_table("bindings", schema=None) as batch_op:
+        batch_op.drop_index("ix_bindings_account")
+        batch_op.drop_index("ix_bindings_owner")
         batch_op.drop_column("owner_no")
 
     with op.batch_alter_table("used_nonces", schema=None) as batch_op:
@@ -212,10 +230,12 @@ def downgrade() -> None:
     op.drop_table("used_nonces")
     with op.batch_alter_table("sends", schema=None) as batch_op:
         batch_op.drop_index("ix_sends_user")
+        batch_op.drop_index("ix_sends_untold")
         batch_op.drop_index("ix_sends_due")
 
     op.drop_table("sends")
     op.drop_table("send_windows")
+    op.drop_table("notice_marks")
     op.drop_table("notice_choices")
     with op.batch_alter_table("hall_papers", schema=None) as batch_op:
         batch_op.drop_index("ix_hall_papers_order")

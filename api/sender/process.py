@@ -1,0 +1,71 @@
+"""Reads the sender's settings and puts its parts together."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from api.channels.wechat.client import WeChatClient
+from api.channels.wechat.templates import Templates
+from api.logs import configure
+from api.sender.lane import MOST_AT_ONCE, Lane
+from api.sender.line import SendingLine
+from api.sender.loop import Sender
+from api.sender.settings import SenderSettings
+from api.sender.ways import SmsWay, TemplateWay
+from core.clock import system_clock
+from core.db import Database
+from core.proactive.kinds import SMS, Notices
+
+log = structlog.get_logger("api.sender")
+WECHAT = "wechat"
+
+
+def run() -> None:
+    """Read the settings and send until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m api.sender", description="The sender of broadcasts.")
+    parser.add_argument("--alive", type=Path, help="a file that is touched while it works")
+    alive = parser.parse_args().alive
+    settings = SenderSettings()  # pyright: ignore[reportCallIssue]
+    configure(settings.log_level)
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # half the cost of waiting and waking
+        runner.run(serve(settings, alive=alive))
+
+
+async def serve(settings: SenderSettings, *, alive: Path | None = None) -> None:
+    """Run the sender until SIGINT or SIGTERM."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    database, billing = Database(settings.bridge_url), Database(settings.billing_url, read_only=True)
+    notices = Notices.load(settings.data_dir / "notices.yaml")
+    client = _client(settings)
+    templates = Templates.load(settings.data_dir / "wechat" / "templates.yaml", settings.wechat_templates)
+    sms = SmsWay(settings, billing, settings.keyring(), notices, system_clock)
+    lanes = {
+        WECHAT: Lane(WECHAT, TemplateWay(client, templates, settings.public_url), settings.wechat_rate),
+        SMS: Lane(SMS, sms, settings.wechat_rate),
+    }
+    log.info("started", rate=settings.wechat_rate, wechat=client is not None, sms=bool(settings.sms_url))
+    try:
+        await Sender(database, notices, lanes, system_clock, alive=alive).run(stop)
+    finally:
+        await sms.close()
+        if client is not None:
+            await client.close()
+        for one in (database, billing):
+            one.dispose()
+    log.info("stopped")
+
+
+def _client(settings: SenderSettings) -> WeChatClient | None:
+    if not settings.wechat_appid:
+        return None
+    secret = settings.wechat_secret.get_secret_value()
+    line = SendingLine(settings.wechat_url, MOST_AT_ONCE)
+    return WeChatClient(settings.wechat_appid, secret, settings.wechat_url, line=line)

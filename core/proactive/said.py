@@ -1,0 +1,79 @@
+"""What was sent to somebody comes into the log of their conversation when they write: the talk goes on from there."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import conversation as log_of
+from core.channel.tables import SENT as PUSHED
+from core.channel.tables import ChannelUser, Delivery
+from core.conversation import Conversation, Draft
+from core.proactive.choices import customer, user
+from core.proactive.kinds import CHAT, MissingValue, Notices, UnknownWording
+from core.proactive.tables import SENT, Broadcast, Send
+
+RECALLED = timedelta(days=30)  # what is older is nobody's concern any more
+AT_ONCE = 20
+
+
+def bring_in(session: Session, conversation: Conversation, notices: Notices, *, now: datetime) -> int:
+    """Append what its customer was sent since, with its time; return how many messages that are.
+
+    A conversation of somebody unknown costs no query. What the channel has shown already is not pushed to it again.
+    """
+    recipients = _recipients(session, conversation)
+    if not recipients:
+        return 0
+    query = (
+        select(Send, Broadcast)
+        .join(Broadcast, Broadcast.id == Send.broadcast_id)
+        .where(Send.recipient.in_(recipients), Send.told_at.is_(None), Send.state == SENT)
+        .order_by(Send.id.desc())
+        .limit(AT_ONCE)
+    )
+    rows = [(send, broadcast) for send, broadcast in session.execute(query) if _concerns(send, conversation, now)]
+    last_at = conversation.last_at
+    for send, broadcast in sorted(rows, key=lambda row: (row[0].sent_at, row[0].id)):
+        _tell(session, conversation, send, broadcast, notices, now=now)
+        send.told_at = now
+    conversation.last_at = last_at  # what nobody asked for does not keep an old dialogue alive
+    return len(rows)
+
+
+def _recipients(session: Session, conversation: Conversation) -> list[str]:
+    found = [customer(conversation.customer_no)] if conversation.customer_no else []
+    if conversation.channel_user_id is not None:
+        found.append(user(conversation.channel_user_id))
+        one = session.get(ChannelUser, conversation.channel_user_id)
+        if one is not None and one.customer_no and one.conversation_id == conversation.id:
+            found.append(customer(one.customer_no))
+    return list(dict.fromkeys(found))
+
+
+def _concerns(send: Send, conversation: Conversation, now: datetime) -> bool:
+    if send.sent_at is None or now - send.sent_at > RECALLED:
+        return False
+    # A channel's user who is no customer may be somebody else than before this conversation began.
+    return send.recipient.startswith("customer:") or send.sent_at >= conversation.created_at
+
+
+def _tell(
+    session: Session, conversation: Conversation, send: Send, broadcast: Broadcast, notices: Notices, *, now: datetime
+) -> None:
+    values = {**broadcast.values, **send.values}
+    try:
+        text = notices.text(broadcast.wording, values, CHAT, now=now)
+    except (UnknownWording, MissingValue):
+        return  # the words are gone since; it was read where it was sent
+    if send.channel != CHAT and send.sent_at is not None:
+        text = notices.said_before.format(at=notices.times.say(send.sent_at, now=now), text=text)
+    message = log_of.record_reply(session, conversation, Draft("system", text, "notice"), now=now)
+    if send.channel == CHAT or conversation.channel_user_id is None:
+        return
+    session.flush()
+    pushing = select(Delivery).where(Delivery.conversation_id == conversation.id, Delivery.seq == message.seq)
+    for delivery in session.scalars(pushing):
+        delivery.state, delivery.way, delivery.sent_at = PUSHED, "template", send.sent_at

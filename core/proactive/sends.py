@@ -1,0 +1,148 @@
+"""Sends on their way: taken in turn of all broadcasts that may go now, settled in batches, taken up after a crash.
+
+A send is `sending`, and committed so, before anybody is called: whatever happens then is known to have been begun.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from core.channel.tables import ChannelUser
+from core.proactive.choices import CUSTOMER
+from core.proactive.tables import (
+    DEAD,
+    RUNNING,
+    SENDING,
+    SENT,
+    STOPPED,
+    WAITING,
+    Broadcast,
+    Send,
+)
+
+MAX_ATTEMPTS = 8
+MAX_DELAY = timedelta(minutes=10)
+MAX_ERROR = 200
+SIDE_BY_SIDE = 20  # broadcasts that are sent in turn
+CHUNK = 500  # rows that are changed in one transaction
+# So long WeChat knows a message again by its client_msg_id; what was begun before that is not begun again.
+KNOWN_AGAIN = timedelta(minutes=9)
+UNKNOWN = "unknown"  # the error of a send of which nobody knows whether it arrived
+
+
+@dataclass(frozen=True)
+class Item:
+    """A send that is to be made now; `key` is the same at every try."""
+
+    id: int
+    broadcast_id: int
+    recipient: str
+    channel: str
+    kind: str
+    wording: str
+    values: dict[str, str] = field(repr=False)
+    attempts: int
+    channel_user_id: int | None
+    openid: str | None = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Return by what the other side knows a repetition."""
+        return f"{self.broadcast_id}:{self.id}"
+
+    @property
+    def customer_no(self) -> str | None:
+        """Return the customer's number, None for a channel's user of whom no customer is known."""
+        return self.recipient.removeprefix(CUSTOMER) if self.recipient.startswith(CUSTOMER) else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one send; `again_after` seconds it is tried anew, `counts` as an attempt or not."""
+
+    item: Item
+    state: str
+    error: str | None = None
+    remote_id: str | None = None
+    again_after: float | None = None
+    counts: bool = True
+    left: bool = False  # the user does not follow us any more
+    channel: str | None = None  # over which it went in the end, if another one
+
+
+def settle(session: Session, outcomes: Iterable[Outcome], *, now: datetime) -> None:
+    """Write down what came of sends."""
+    changes: list[dict[str, Any]] = []
+    gone: list[int] = []
+    for one in outcomes:
+        changes.append({"id": one.item.id, **_change(one, now=now)})
+        if one.left and one.item.channel_user_id is not None:
+            gone.append(one.item.channel_user_id)
+    if changes:
+        session.execute(update(Send), changes)
+    if gone:
+        session.execute(update(ChannelUser).where(ChannelUser.id.in_(gone)).values(followed=False))
+
+
+def give_back(session: Session, items: Collection[Item], *, now: datetime) -> None:
+    """Let sends wait again that were taken and not begun."""
+    if items:
+        ids = [item.id for item in items]
+        session.execute(update(Send).where(Send.id.in_(ids)).values(state=WAITING, next_at=now))
+
+
+def stop_all(session: Session, reasons: dict[int, str], *, now: datetime) -> None:
+    """Stop broadcasts that cannot go well (number: why)."""
+    for broadcast_id, reason in reasons.items():
+        session.execute(
+            update(Broadcast)
+            .where(Broadcast.id == broadcast_id, Broadcast.state == RUNNING)
+            .values(state=STOPPED, stopped_by=reason[:40], ended_at=now)
+        )
+
+
+def under_way(session: Session, broadcast_ids: Collection[int]) -> set[int]:
+    """Return which of these broadcasts are not stopped."""
+    query = select(Broadcast.id).where(Broadcast.id.in_(broadcast_ids), Broadcast.state == RUNNING)
+    return set(session.scalars(query))
+
+
+def recover(session: Session, *, now: datetime, but: Collection[int] = ()) -> Counter[str]:
+    """Take up what a sender that died had begun, and nobody has in hand (`but`); return how many went which way.
+
+    The other side knows a repetition by its key for some minutes: within these it is sent again. After them it counts
+    as sent: a notice less is better than one twice.
+    """
+    told: Counter[str] = Counter()
+    for send in session.scalars(select(Send).where(Send.state == SENDING).order_by(Send.id)):
+        if send.id in but:
+            continue
+        if now - send.next_at > KNOWN_AGAIN:
+            send.state, send.error, send.sent_at = SENT, UNKNOWN, send.next_at
+        else:
+            send.state, send.next_at = WAITING, now
+        told[send.state] += 1
+    return told
+
+
+def _change(one: Outcome, *, now: datetime) -> dict[str, Any]:
+    attempts = one.item.attempts + one.counts
+    state = DEAD if one.state == WAITING and attempts >= MAX_ATTEMPTS else one.state
+    delay = timedelta(seconds=one.again_after) if one.again_after is not None else backoff(attempts)
+    return {
+        "state": state, "attempts": attempts, "error": (one.error or "")[:MAX_ERROR] or None,
+        "channel": one.channel or one.item.channel, "remote_id": (one.remote_id or "")[:40] or None,
+        "next_at": now + delay if state == WAITING else now, "sent_at": now if state == SENT else None,
+    }  # fmt: skip
+
+
+def backoff(attempts: int) -> timedelta:
+    """Return the wait after so many tries: 1 s, 4 s, 16 s, … up to ten minutes."""
+    return min(timedelta(seconds=4 ** min(max(attempts - 1, 0), 10)), MAX_DELAY)

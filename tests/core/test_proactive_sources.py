@@ -1,0 +1,229 @@
+"""Outages as messages that we send first: who is told of which news, once, and no more when all is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from proactive_kit import NOW, bind, follower, web
+from sources_kit import DAY, HOUR, RULES, World, worlds
+from sqlalchemy import select
+
+from core.channel.tables import ChannelUser
+from core.outage import PLANNED, TEMPORARY, subscribe
+from core.outage_control import change_state, expect, outage_of, reschedule
+from core.proactive.choices import choose
+from core.proactive.tables import Broadcast
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, new_url: Callable[[str, Path], str], tmp_path: Path) -> Iterator[World]:
+    """A world in each dialect."""
+    with worlds(lambda _name: new_url(request.param, tmp_path)) as found:
+        yield found
+
+
+def test_who_lives_below_the_node_hears_of_an_outage_once(world: World) -> None:
+    mine, theirs = world.account("C1"), world.account("C2", at="T2")
+    linked, bound = world.follower("a", "C1"), world.follower("b", accounts=(theirs,))
+    world.account("C3")  # who has never had to do with us
+    world.follower("c")  # lives nobody knows where
+    world.outage("F1")
+    world.look("outages")
+    assert world.told() == {"outage_begun": {linked: "wechat", bound: "wechat"}}
+    world.start()
+    world.look("outages")
+    assert len(world.sends()) == 2
+    assert mine != theirs
+
+
+def test_another_transformer_s_people_hear_nothing(world: World) -> None:
+    world.account("C1", at="T2")
+    world.follower("a", "C1")
+    world.outage("T1")
+    world.look("outages")
+    assert world.told() == {}
+
+
+def test_a_customer_with_two_accounts_there_hears_of_it_once(world: World) -> None:
+    first, second = world.account("C1"), world.account("C1", at="T2")
+    linked = world.follower("a", "C1", accounts=(first, second))
+    world.outage("F1")
+    world.look("outages")
+    assert [recipient for recipient, _ in world.sends()] == [linked]
+
+
+def test_a_customer_of_the_app_is_told_by_short_message(world: World) -> None:
+    world.account("C1")
+    with world.bridge.transaction() as session:
+        web(session, "C1")
+    world.outage("T1")
+    world.look("outages")
+    assert world.told() == {"outage_begun": {"customer:C1": "sms"}}
+
+
+def test_who_declined_is_not_told(world: World) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    with world.bridge.transaction() as session:
+        choose(session, "customer:C1", "outage", wanted=False, channel="wechat", now=NOW)
+    world.outage("T1")
+    world.look("outages")
+    assert world.sends() == []
+
+
+def test_who_hears_it_in_the_conversation_does_not_hear_it_twice(world: World) -> None:
+    mine = world.account("C1")
+    linked = world.follower("a", "C1", accounts=(mine,))
+    other = world.account("C2")
+    asked = world.follower("b", accounts=(other,))
+    outage = world.outage("T1")
+    with world.bridge.reading() as session:
+        conversation = session.scalars(select(ChannelUser).where(ChannelUser.user_id == "o-b")).one().conversation_id
+    with world.workorder.transaction() as session:
+        subscribe(session, outage_of(session, outage.outage_no), conversation, now=NOW)
+    world.look("outages")
+    assert world.told() == {"outage_begun": {linked: "wechat"}}
+    assert asked not in world.told()["outage_begun"]
+
+
+def test_a_new_time_and_the_end_are_news_and_the_same_again_is_none(world: World) -> None:
+    world.account("C1")
+    linked = world.follower("a", "C1")
+    outage = world.outage("T1")
+    world.look("outages")
+    world.change(outage, expect, NOW + 3 * HOUR)
+    world.look("outages")
+    world.look("outages")
+    world.change(outage, expect, NOW + 4 * HOUR, now=NOW + HOUR)
+    world.look("outages", NOW + HOUR)
+    world.change(
+        outage, lambda session, one, *, now: change_state(session, one, "restored", now=now), now=NOW + 2 * HOUR
+    )
+    world.look("outages", NOW + 2 * HOUR)
+    world.look("outages", NOW + 2 * HOUR)
+    wordings = [one.wording for one in world.broadcasts()]
+    assert wordings == ["outage_begun", "outage_expected", "outage_expected", "outage_restored"]
+    assert [recipient for recipient, _ in world.sends()] == [linked] * 4
+
+
+def test_what_newer_news_has_overtaken_is_not_sent_any_more(world: World) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    outage = world.outage("T1")
+    world.look("outages")
+    world.change(outage, expect, NOW + 3 * HOUR)
+    world.look("outages", NOW + timedelta(minutes=1))
+    begun, expected = world.broadcasts()
+    assert begun.expires_at == NOW + timedelta(minutes=1)
+    assert expected.expires_at == NOW + timedelta(minutes=1) + 6 * HOUR
+
+
+def test_suspicion_is_no_news_and_neither_is_what_is_old(world: World) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    world.outage("T1", state="suspected")
+    world.outage("T2", started_at=NOW - 7 * HOUR)
+    world.look("outages")
+    assert world.broadcasts() == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "kind", "wording"),
+    [
+        (9 * DAY, PLANNED, "planned_outage"), (3 * DAY, TEMPORARY, "planned_outage_short"),
+        (5 * HOUR, TEMPORARY, "planned_outage_soon"),
+    ],
+)  # fmt: skip
+def test_planned_works_are_told_ahead_and_excused_when_known_late(
+    world: World, ahead: timedelta, kind: str, wording: str
+) -> None:
+    world.account("C1")
+    linked = world.follower("a", "C1")
+    start = NOW + ahead
+    world.outage("F1", kind=kind, state="planned", started_at=start, expected_at=start + 4 * HOUR, cause="cable")
+    world.look("outages")
+    assert world.told() == {wording: {linked: "wechat"}}
+    [broadcast] = world.broadcasts()
+    assert broadcast.expires_at == start
+    assert broadcast.values["cause"] == "电缆故障"
+
+
+def test_planned_works_far_ahead_are_told_two_weeks_before(world: World) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    start = NOW + 20 * DAY
+    world.outage("T1", kind=PLANNED, state="planned", started_at=start, expected_at=start + HOUR)
+    world.look("outages")
+    assert world.broadcasts() == []
+    world.look("outages", NOW + 6 * DAY)
+    assert [one.wording for one in world.broadcasts()] == ["planned_outage"]
+
+
+def test_planned_works_that_move_or_are_cancelled_are_told(world: World) -> None:
+    world.account("C1")
+    linked = world.follower("a", "C1")
+    start = NOW + 9 * DAY
+    outage = world.outage("T1", kind=PLANNED, state="planned", started_at=start, expected_at=start + 4 * HOUR)
+    world.look("outages")
+    world.change(outage, reschedule, start + DAY, start + DAY + HOUR)
+    world.look("outages")
+    world.change(outage, lambda session, one, *, now: change_state(session, one, "cancelled", now=now))
+    world.look("outages")
+    world.look("outages")
+    assert [one.wording for one in world.broadcasts()] == [
+        "planned_outage", "planned_outage_moved", "planned_outage_cancelled"
+    ]  # fmt: skip
+    assert [recipient for recipient, _ in world.sends()] == [linked] * 3
+    assert datetime.fromisoformat(world.broadcasts()[1].values["started_at"]) == start + DAY
+
+
+def test_planned_works_that_go_as_announced_are_no_further_news(world: World) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    start = NOW + 5 * HOUR
+    world.outage("T1", kind=TEMPORARY, state="planned", started_at=start, expected_at=start + 2 * HOUR)
+    world.look("outages")
+    world.look("outages", start + HOUR)
+    assert len(world.broadcasts()) == 1
+
+
+def test_a_big_outage_is_fanned_out_in_steps_and_goes_on_after_a_crash(world: World) -> None:
+    world.rules = RULES.model_copy(update={"step": 4})
+    expected = set()
+    for number in range(10):
+        account = world.account(f"C{number}", at=f"T{number % 2 + 1}")
+        expected.add(world.follower(f"f{number}", accounts=(account,)))
+    world.start()
+    world.outage("S1")
+    for _ in range(3):  # the announcement, and two steps
+        assert world.steps["outages"](NOW)
+    assert len(world.sends()) == 8
+    world.start()  # killed, and started anew
+    world.look("outages")
+    assert {recipient for recipient, _ in world.sends()} == expected
+    assert len(world.sends()) == 10
+    assert world.broadcasts()[0].fanned_out
+
+
+def test_a_stopped_broadcast_is_left_alone(world: World) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    world.outage("T1")
+    assert world.steps["outages"](NOW)
+    with world.bridge.transaction() as session:
+        session.scalars(select(Broadcast)).one().state = "stopped"
+    world.look("outages")
+    assert world.sends() == []
+
+
+def test_a_tenant_who_moved_out_hears_nothing_of_the_home(world: World) -> None:
+    account = world.account("C2")
+    with world.bridge.transaction() as session:
+        user = follower(session, "a")
+        bind(session, account, channel_user=user.user_id, owner_no="C1")
+    world.outage("T1")
+    world.look("outages")
+    assert world.sends() == []
