@@ -52,8 +52,12 @@ def read(phrases: Phrases, unsubscribe: Business, text: str) -> Wish:
         return Wish()
     kinds, elsewhere = _kinds(phrases, text), has("elsewhere")
     kept, shut = _apart(phrases, unsubscribe, text)
-    if kept and (shut or has("only")):
-        shut = tuple(kind for kind in KINDS if kind not in kept) if has("only") else shut
+    spared = re.search(phrases.raw("notice.words.except"), text) if off else None
+    if spared and (only := _kinds(phrases, spared["kept"], every=False)):
+        kept, shut = only, tuple(kind for kind in KINDS if kind not in only)
+    elif kept and has("only"):
+        shut = tuple(kind for kind in KINDS if kind not in kept)
+    if kept and shut:
         return _over(phrases, text, Wish(wanted=True, kinds=kept, shut=shut, elsewhere=elsewhere))
     return _over(phrases, text, Wish(wanted=not off, kinds=kinds, elsewhere=elsewhere))
 

@@ -53,12 +53,13 @@ class OrderAction(BusinessAction):
         bound = identity.assurance >= 1
         named = question.values("work_order_no")
         found = orders_core.orders_of(
-            session, conversation_id=identity.conversation_id, customer_no=identity.customer_no if bound else None,
-            accounts=identity.accounts if bound else (), order_no=named[0] if named else None, limit=MOST,
+            session, conversation_id=identity.conversation_id, conversations=identity.conversations,
+            customer_no=identity.customer_no if bound else None, accounts=identity.accounts if bound else (),
+            order_no=named[0] if named else None, limit=MOST,
         )  # fmt: skip
         if named:
             return found
-        here = [order for order in found if order.conversation_id == identity.conversation_id]
+        here = [order for order in found if order.conversation_id in identity.talks]
         still_open = [order for order in found if order.is_open]
         if still_open:
             return self._meant(still_open, here, question)
@@ -94,8 +95,21 @@ class OrderAction(BusinessAction):
         identity = question.identity
         customer_no = identity.customer_no if identity.assurance >= 1 else None
         return orders_core.is_own(
-            session, order, conversation_id=identity.conversation_id, customer_no=customer_no
+            session, order, conversation_id=identity.conversation_id, conversations=identity.conversations,
+            customer_no=customer_no,
         )  # fmt: skip
+
+    def place_of(self, session: Session, question: Question, order: WorkOrder) -> str:
+        """Return which of the customer's conversations hears of the order; the present one, if none does yet."""
+        waiting = orders_core.conversations_of(session, order)
+        return next((one for one in question.identity.talks if one in waiting), question.identity.conversation_id)
+
+    def leave(self, session: Session, question: Question, order: WorkOrder) -> Reply:
+        """Let the customer hear no more of an order that was only joined."""
+        waiting = orders_core.conversations_of(session, order)
+        for one in [talk for talk in question.identity.talks if talk in waiting] or [question.identity.conversation_id]:
+            orders_core.leave(session, order, conversation_id=one, now=question.now)
+        return Reply("utter_order_left", {"order_no": order.order_no}, slots=AT_REST)
 
     def note_wish(self, session: Session, question: Question, order: WorkOrder, error: WrongState) -> Reply:
         """Keep the customer's words with an order that no click may end."""

@@ -122,8 +122,9 @@ class ActionCancelWorkOrder(OrderAction):
         identity = question.identity
         bound = identity.assurance >= 1
         [order] = orders_core.orders_of(
-            session, conversation_id=identity.conversation_id, customer_no=identity.customer_no if bound else None,
-            accounts=identity.accounts if bound else (), order_no=number,
+            session, conversation_id=identity.conversation_id, conversations=identity.conversations,
+            customer_no=identity.customer_no if bound else None, accounts=identity.accounts if bound else (),
+            order_no=number,
         )  # fmt: skip
         return order
 
@@ -143,10 +144,9 @@ class ActionCancelWorkOrder(OrderAction):
 
     def _cancel(self, session: Session, question: Question, order: WorkOrder) -> Reply:
         values = {"order_no": order.order_no, "title": order.title}
-        conversation = question.identity.conversation_id
         if not self.is_own(session, question, order):
-            orders_core.leave(session, order, conversation_id=conversation, now=question.now)
-            return Reply("utter_order_left", {"order_no": order.order_no}, slots=AT_REST)
+            return self.leave(session, question, order)
+        conversation = self.place_of(session, question, order)
         try:
             orders_core.cancel(session, order, now=question.now, conversation_id=conversation)
         except OrderOver:

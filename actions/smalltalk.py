@@ -78,7 +78,8 @@ class Desk:
             if any(self._is_out(workorder, account_no) for account_no in self._accounts):
                 yield self._matter("outage", "query_outage")
             orders = orders_of(
-                workorder, conversation_id=identity.conversation_id, accounts=self._accounts,
+                workorder, conversation_id=identity.conversation_id, conversations=identity.conversations,
+                accounts=self._accounts,
                 customer_no=identity.customer_no if identity.assurance >= 1 else None,
             )  # fmt: skip
             under_way = [order for order in orders if order.is_open]

@@ -44,7 +44,7 @@ class ActionQueryWorkOrder(OrderAction):
         return answer(session, question, order)
 
     def _progress(self, session: Session, question: Question, order: WorkOrder) -> Reply:
-        subject, conversation = Subject("order", order.id), question.identity.conversation_id
+        subject, conversation = Subject("order", order.id), self.place_of(session, question, order)
         for one in promise.standing(session, subject):  # whoever is told a time hears when it moves
             promise.tell(session, subject, one.kind, one.due_at, conversation_id=conversation, now=question.now)
         values = {
@@ -57,10 +57,9 @@ class ActionQueryWorkOrder(OrderAction):
         )  # fmt: skip
 
     def _fixed(self, session: Session, question: Question, order: WorkOrder) -> Reply:
-        conversation = question.identity.conversation_id
         if order.is_open and not self.is_own(session, question, order):
-            orders_core.leave(session, order, conversation_id=conversation, now=question.now)
-            return Reply("utter_order_left", {"order_no": order.order_no}, slots=AT_REST)
+            return self.leave(session, question, order)
+        conversation = self.place_of(session, question, order)
         try:
             orders_core.confirm(session, order, mended=True, now=question.now, conversation_id=conversation)
         except OrderOver:
@@ -72,10 +71,9 @@ class ActionQueryWorkOrder(OrderAction):
     def _not_fixed(self, session: Session, question: Question, order: WorkOrder) -> Reply:
         if order.is_open:
             return self.urged(session, question, order)
+        conversation = self.place_of(session, question, order)
         try:
-            orders_core.confirm(
-                session, order, mended=False, now=question.now, conversation_id=question.identity.conversation_id
-            )
+            orders_core.confirm(session, order, mended=False, now=question.now, conversation_id=conversation)
         except OrderOver:
             return self.over(order)
         return Reply("utter_order_reopened", {"order_no": order.order_no, "title": order.title}, slots=AT_REST)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -17,8 +18,9 @@ from api.wording import UnknownNotice
 from core import conversation as log_of
 from core import notice, outbox, promise, work_order
 from core.channel.erase import FORGET
+from core.channel.join import talks_of
 from core.code_sender import SMS
-from core.conversation import ConversationNotFound, Draft
+from core.conversation import Conversation, ConversationNotFound, Draft
 from core.handoff import ledger
 from core.proactive.source_notices import as_chosen
 from core.promise import Subject
@@ -26,6 +28,7 @@ from core.work_order import OrderNotFound
 
 log = structlog.get_logger("api.deliveries")
 PAUSE_SECONDS, FIGURES_SECONDS = 1.0, 15.0
+ONCE_IN, LATELY = timedelta(minutes=10), 20  # the same notice is told once in this time, among so many messages
 
 
 class UnknownKind(ValueError):
@@ -129,6 +132,14 @@ def deliver_notices(parts: Parts) -> list[str]:
     return list(told)
 
 
+def _heard(session: Session, conversation: Conversation, text: str, *, now: datetime) -> bool:
+    """Tell whether a customer has just been told the same as a party to a conversation that was joined to this one."""
+    if conversation.customer_no is None or not talks_of(session, conversation.id):
+        return False
+    lately = log_of.messages_after(session, conversation.id, conversation.next_seq - 1 - LATELY)
+    return any(one.type == "notice" and one.text == text and now - one.at < ONCE_IN for one in lately)
+
+
 def _put_into_log(parts: Parts, key: str, conversation_id: str, wording: str, values: dict[str, str]) -> bool:
     """Append one notice to a log, once; tell whether it is new. One that can never be told is logged as an error."""
     now = parts.clock()
@@ -137,6 +148,8 @@ def _put_into_log(parts: Parts, key: str, conversation_id: str, wording: str, va
         with parts.bridge.transaction() as session:
             conversation = log_of.find_conversation(session, conversation_id, lock=True)
             if not outbox.put_done(session, kind="notice", key=key, payload={}, now=now):
+                return False
+            if _heard(session, conversation, text, now=now):
                 return False
             last_at = conversation.last_at
             draft = Draft("system", text, "notice", buttons=buttons)

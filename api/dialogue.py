@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, StatementError
@@ -21,6 +20,7 @@ from api.bus import MemoryBus
 from api.desk_news import Change, DeskNews
 from api.escalation import Escalation
 from api.grants import apply_grants
+from api.identity import metadata_of
 from api.inbound import Inbound
 from api.metrics import Metrics
 from api.rasa import BotTurn, Rasa, RasaFailed
@@ -28,12 +28,11 @@ from api.reception import SAY, Reception
 from api.store import Store
 from api.turns import Outcome, Question, Turns, TurnWaits, recorded
 from core import conversation as log_of
-from core.channel.writer import writes
+from core.channel.writer import earlier_talks, writes
 from core.clock import Clock
 from core.conversation import Conversation, Draft, Message
 from core.handoff import life
 from core.handoff.book import Book
-from core.identity import Identity, issue_identity
 from core.proactive.kinds import Notices
 from core.proactive.said import bring_in
 from core.safety import Danger
@@ -233,31 +232,23 @@ class Dialogue:
             raise TurnWaits
 
     async def _put_to_rasa(self, conversation: Conversation, message: Message) -> BotTurn:
+        """Ask Rasa, with what is known of who asks; what they filed before it was one conversation is theirs too."""
+        talks: tuple[str, ...] = ()
+        if conversation.customer_no is not None:
+            proved = bool(conversation.accounts)
+            talks = await self._store.read(lambda session: earlier_talks(session, message, proved=proved))
         text, is_payload = message.text, False
         if message.payload and message.payload.startswith(SAY):
             text = message.payload.removeprefix(SAY)
         elif message.payload:
             text, is_payload = message.payload, True
+        metadata = metadata_of(
+            conversation, message, talks, key=self._identity_key, book=self._book, now=self._clock()
+        )  # fmt: skip
         return await self._rasa.turn(
             sender=conversation.sender, text=text if is_payload else typed(text)[:MAX_TO_RASA], payload=is_payload,
-            metadata=self._metadata(conversation, message), within=self._deadline * RASA_SHARE,
+            metadata=metadata, within=self._deadline * RASA_SHARE,
         )  # fmt: skip
-
-    def _metadata(self, conversation: Conversation, message: Message) -> dict[str, Any]:
-        now = self._clock()
-        identity = Identity(
-            conversation_id=conversation.id, customer_no=conversation.customer_no,
-            accounts=tuple(conversation.accounts), assurance=conversation.assurance_at(now),
-            channel=conversation.channel, assured=conversation.assured_at(now),
-        )  # fmt: skip
-        metadata: dict[str, Any] = {
-            "identity": issue_identity(self._identity_key, identity, now=now),
-            "asked_at": message.at.astimezone(UTC).isoformat(),  # the same when the turn is run again
-            "channel": conversation.channel,
-        }
-        if (note := handed_back(conversation, self._book, now=now)) is not None:
-            metadata["handed_back"] = note
-        return metadata
 
     # -- the second transaction
 
@@ -296,11 +287,3 @@ class Dialogue:
             for draft in drafts
         ]
         return Outcome(tuple(replies), conversation.mode, message.seq)
-
-
-def handed_back(conversation: Conversation, book: Book, *, now: datetime) -> dict[str, Any] | None:
-    """Return what a person has left for the bot, None if it is too old to be respected or there is nothing."""
-    note = conversation.note
-    if not note or not note.get("at"):
-        return None
-    return note if now - datetime.fromisoformat(note["at"]) < book.limits.hours("note") else None

@@ -32,7 +32,6 @@ from core.work_order import OrderNotFound
 
 log = structlog.get_logger("api.papers")
 router = APIRouter(tags=["web"])
-MAX_EXTERNAL_ID = 120
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class ScanAnswer(BaseModel):
 async def scan_in_page(body: ScanRequest, parts: PartsDep, seat: SeatDep) -> ScanAnswer:
     """Take a scan that has opened a page; the same one again within a quarter of an hour is the same message."""
     now, place = parts.clock(), await placed(parts, seat)
-    external_id = f"paper:{place.id}:{body.scene}:{int(now.timestamp()) // 900}"[:MAX_EXTERNAL_ID]
+    external_id = f"{seat.conversation_id}:paper:{body.scene}:{int(now.timestamp()) // 900}"
 
     def work(session: Session) -> Scan | None:
         conversation = log_of.find_conversation(session, place.id, lock=True)
@@ -72,7 +71,9 @@ async def scan_in_page(body: ScanRequest, parts: PartsDep, seat: SeatDep) -> Sca
     scan = await parts.store.write(work)
     if scan is None:
         return ScanAnswer(known=False)
-    inbound = replace(await opened(parts, place.id, scan), channel=seat.via, channel_user_id=seat.user_id)
+    inbound = replace(
+        await opened(parts, place.id, scan), channel=seat.via, channel_user_id=seat.user_id, seat=seat
+    )  # fmt: skip
     await parts.dialogue.customer_says(place.id, inbound)
     return ScanAnswer(known=True)
 

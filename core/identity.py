@@ -43,7 +43,8 @@ class BadToken(Exception):
 class Identity:
     """Whom a conversation belongs to. Assurance: 0 anonymous, 1 bound account, 2 fresh one-time code.
 
-    `assurance` is 2 only if a fresh code covers all accounts; `assured` are those that one covers.
+    `assurance` is 2 only if a fresh code covers all accounts; `assured` are those that one covers. `conversations` were
+    joined to this one: what was filed and promised there is theirs too.
     """
 
     conversation_id: str
@@ -52,6 +53,12 @@ class Identity:
     assurance: int
     channel: str
     assured: tuple[str, ...] = ()
+    conversations: tuple[str, ...] = ()
+
+    @property
+    def talks(self) -> tuple[str, ...]:
+        """Return the conversation and those that were joined to it."""
+        return (self.conversation_id, *self.conversations)
 
     def assurance_for(self, account_no: str) -> int:
         """Return the assurance for one of the accounts; 0 for any other."""
@@ -183,6 +190,7 @@ def issue_identity(key: str, identity: Identity, *, now: datetime) -> str:
         "assurance": identity.assurance,
         "channel": identity.channel,
         "assured": list(identity.assured),
+        "conversations": list(identity.conversations),
     }
     return _sign(key, ACTIONS, identity.conversation_id, more, now, IDENTITY_LIFETIME)
 
@@ -204,6 +212,7 @@ def read_identity(key: str, token: str, *, now: datetime, sender: str) -> Identi
         assurance=_assurance(claims),
         channel=str(claims.get("channel", "")),
         assured=_accounts(claims, "assured"),
+        conversations=tuple(str(one) for one in claims.get("conversations", ())),
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core import work_order
 from core.account import Account, Customer, address_context, name_context, phone_context
+from core.channel.join import talks_of
 from core.conversation import Conversation, Message
 from core.customer_card import Sources, account_ref
 from core.db import BridgeBase, Instant
@@ -171,10 +172,12 @@ def _message(sources: Sources, conversation: Conversation, seq: int) -> str:
 
 
 def _order_part(sources: Sources, conversation: Conversation, wanted: Wanted) -> str:
+    with sources.bridge.reading() as log_session:
+        talks = talks_of(log_session, conversation.id)
     with sources.workorder.reading() as session:
         try:
             order = work_order.orders_of(
-                session, conversation_id=conversation.id, customer_no=conversation.customer_no,
+                session, conversation_id=conversation.id, conversations=talks, customer_no=conversation.customer_no,
                 accounts=conversation.accounts, order_no=wanted.of,
             )[0]  # fmt: skip
         except work_order.OrderNotFound:

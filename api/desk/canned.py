@@ -25,6 +25,7 @@ from api.desk.steps import agent_of
 from core import canned, promise
 from core.account import Account, address_context
 from core.canned import CannedAnswer, CannedFile
+from core.channel.join import talks_of
 from core.clock import SHANGHAI
 from core.conversation import Conversation
 from core.fields import UnreadableField
@@ -98,10 +99,13 @@ async def _values(parts: Parts, about: Conversation) -> Values:
 
 def _of_order(parts: Parts, about: Conversation) -> Values:
     """Return the customer's newest open order and the time that stands for it."""
+    with parts.bridge.reading() as log_session:
+        talks = talks_of(log_session, about.id)
     with parts.workorder.reading() as session:
         orders = orders_of(
-            session, conversation_id=about.id, customer_no=about.customer_no, accounts=about.accounts, limit=1
-        )
+            session, conversation_id=about.id, conversations=talks, customer_no=about.customer_no,
+            accounts=about.accounts, limit=1,
+        )  # fmt: skip
         if not orders or not orders[0].is_open:
             return {}
         standing = promise.standing(session, Subject("order", orders[0].id))

@@ -23,6 +23,7 @@ from core import outage as outages
 from core import promise
 from core.account import Account, as_of, find_account, view_account
 from core.bill import Bill, BillLine, bills_between, latest_month
+from core.channel.join import talks_of
 from core.clock import SHANGHAI
 from core.conversation import Conversation, Draft
 from core.errors import BusinessError
@@ -178,10 +179,12 @@ class _Builder:
 
     def _order(self, order_no: str | None) -> Draft:
         mine = self._conversation
+        with self._parts.bridge.reading() as log_session:
+            talks = talks_of(log_session, mine.id)
         with self._parts.workorder.transaction() as session:
             orders = orders_of(
-                session, conversation_id=mine.id, customer_no=mine.customer_no, accounts=mine.accounts,
-                order_no=order_no, limit=1,
+                session, conversation_id=mine.id, conversations=talks, customer_no=mine.customer_no,
+                accounts=mine.accounts, order_no=order_no, limit=1,
             )  # fmt: skip
             if not orders:
                 raise CardNotPossible("order")

@@ -21,6 +21,7 @@ from api.desk.scope import conversation_in_scope
 from core import work_order
 from core.audit import Auditor
 from core.business import Business, BusinessTable
+from core.channel.join import talks_of
 from core.conversation import Conversation
 from core.customer_card import (
     ON_FILE,
@@ -127,10 +128,11 @@ async def progress(
 ) -> dict[str, Any]:
     """Move an order to its next state; the conversations that wait for it are told. The same state is no change."""
     conversation, now = await acting_in(parts, signed, conversation_id), parts.clock()
+    talks = await _talks(parts, conversation)
     note = (await redactor_for(parts, conversation)).text(body.note.strip())  # others who wait for the order read it
 
     def work(session: Session) -> tuple[WorkOrder, bool]:
-        order = _own(session, conversation, order_no)
+        order = _own(session, conversation, talks, order_no)
         if body.state == "cancelled" and order.family == DANGER:
             raise WrongState(order_no=order.order_no, state=order.state)
         commitments = rules_of(parts).commitments
@@ -149,9 +151,10 @@ async def progress(
 async def urge(conversation_id: str, order_no: str, parts: PartsDep, signed: AgentDep) -> UrgeAnswer:
     """Urge an open order on the customer's behalf."""
     conversation, now = await acting_in(parts, signed, conversation_id), parts.clock()
+    talks = await _talks(parts, conversation)
 
     def work(session: Session) -> tuple[WorkOrder, work_order.Urged, dict[str, Any]]:
-        order = _own(session, conversation, order_no)
+        order = _own(session, conversation, talks, order_no)
         urged = work_order.urge(session, order, now=now, conversation_id=conversation.id, agent_id=signed.agent_id)
         return order, urged, order_line(session, order, now=now)
 
@@ -176,19 +179,25 @@ def rules_of(parts: Parts) -> Rules:
     return _rules(parts.settings.data_dir)
 
 
-def _own(session: Session, conversation: Conversation, order_no: str) -> WorkOrder:
+async def _talks(parts: Parts, conversation: Conversation) -> tuple[str, ...]:
+    """Return the conversations that were joined to this one: what was filed there is the customer's too."""
+    return await parts.store.read(lambda session: talks_of(session, conversation.id))
+
+
+def _own(session: Session, conversation: Conversation, talks: tuple[str, ...], order_no: str) -> WorkOrder:
     """Return an order of the customer; raises `OrderNotFound`."""
     return work_order.orders_of(
-        session, conversation_id=conversation.id, customer_no=conversation.customer_no,
+        session, conversation_id=conversation.id, conversations=talks, customer_no=conversation.customer_no,
         accounts=conversation.accounts, order_no=order_no,
     )[0]  # fmt: skip
 
 
 async def _detail(parts: Parts, conversation: Conversation, order_no: str) -> dict[str, Any]:
     redactor, now, keyring = await redactor_for(parts, conversation), parts.clock(), parts.settings.keyring()
+    talks = await _talks(parts, conversation)
 
     def work(session: Session) -> dict[str, Any]:
-        order = _own(session, conversation, order_no)
+        order = _own(session, conversation, talks, order_no)
         return order_detail(session, order, keyring=keyring, redactor=redactor, now=now)
 
     detail = _masked(await asyncio.to_thread(_reading, parts, work), redactor)

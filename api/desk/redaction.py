@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.deps import Parts
 from core import work_order
+from core.channel.join import talks_of
 from core.conversation import Conversation
 from core.db import Database
 from core.fields import Keyring, UnreadableField
@@ -75,8 +76,11 @@ def _of_customer(parts: Parts, key: _Key, keyring: Keyring) -> Known:
 
 def _of_orders(parts: Parts, key: _Key, keyring: Keyring) -> Known:
     conversation_id, customer_no, accounts = key
+    with parts.bridge.reading() as log_session:
+        talks = talks_of(log_session, conversation_id)
     with parts.workorder.reading() as session:
         orders = work_order.orders_of(
-            session, conversation_id=conversation_id, customer_no=customer_no, accounts=accounts, limit=MOST_ORDERS
+            session, conversation_id=conversation_id, conversations=talks, customer_no=customer_no, accounts=accounts,
+            limit=MOST_ORDERS,
         )  # fmt: skip
         return known_of_orders(orders, keyring=keyring)

@@ -15,7 +15,7 @@ from core.proactive.sends import Item, Outcome
 from core.proactive.tables import WAITING
 
 log = structlog.get_logger("api.sender")
-AHEAD = 0.6  # seconds' worth of sends that are taken beforehand
+AHEAD = 0.8  # seconds' worth of sends that are taken beforehand
 MOST_AT_ONCE = 64
 FIRST_HOLD: dict[Hold, float] = {"away": 1.0, "rate": 5.0, "config": 30.0}
 LONGEST_HOLD: dict[Hold, float] = {"away": 60.0, "rate": 600.0, "config": 300.0}

@@ -22,7 +22,7 @@ from core.proactive.picking import Picked
 from core.proactive.sends import Item
 
 log = structlog.get_logger("api.sender")
-BOOK_SECONDS, IDLE_SECONDS, FAN_SECONDS = 0.25, 0.5, 0.1
+BOOK_SECONDS, IDLE_SECONDS, FAN_SECONDS = 0.4, 0.5, 0.1
 CHAT_AT_ONCE = 200
 DRAIN_SECONDS = 7.0  # longer than a call may take
 
@@ -84,10 +84,12 @@ class Sender:
         """Make one step; false if there is nothing to fan out."""
         with self._database.reading() as session:
             found = fanout.unfinished(session, now=self._clock())
-        if found is None:
-            return False
-        with self._database.transaction() as session:
-            fanout.step(session, self._notices, found, now=self._clock())
+            if found is None:
+                return False
+            step = fanout.prepare(session, self._notices, found, now=self._clock())
+        if step is not None:
+            with self._database.transaction() as session:
+                fanout.write(session, step)
         return True
 
     async def _keep_books(self, stop: asyncio.Event) -> None:

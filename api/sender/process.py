@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 
 import structlog
-import uvloop
 
 from api.channels.wechat.client import WeChatClient
 from api.channels.wechat.templates import Templates
@@ -33,8 +32,7 @@ def run() -> None:
     alive = parser.parse_args().alive
     settings = SenderSettings()  # pyright: ignore[reportCallIssue]
     configure(settings.log_level)
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # half the cost of waiting and waking
-        runner.run(serve(settings, alive=alive))
+    asyncio.run(serve(settings, alive=alive))
 
 
 async def serve(settings: SenderSettings, *, alive: Path | None = None) -> None:

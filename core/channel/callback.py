@@ -32,36 +32,42 @@ class Call:
 def calls_due(session: Session, *, now: datetime, limit: int = 20) -> list[Call]:
     """Return whom to call back now; who was called for something that is still parked is not called again."""
     query = (
-        select(Delivery)
+        select(Delivery, ChannelUser.user_id)
+        .join(ChannelUser, ChannelUser.id == Delivery.channel_user_id)
         .where(
             Delivery.state == PARKED, Delivery.kind.in_(KINDS), Delivery.way.is_(None), Delivery.next_at <= now,
+            ChannelUser.followed,
         )
         .order_by(Delivery.id)
         .limit(limit)
     )  # fmt: skip
     found: dict[int, Call] = {}
-    for row in session.scalars(query).all():
-        user = session.get(ChannelUser, row.channel_user_id)
-        if row.channel_user_id in found or user is None:
+    for row, openid in session.execute(query).all():
+        if row.channel_user_id in found:
             continue
         if called(session, row.channel_user_id):
             mark(session, row.channel_user_id)
-        elif user.followed:
+        else:
             message = session.get_one(Message, (row.conversation_id, row.seq))
-            found[row.channel_user_id] = Call(user.user_id, row, message)
+            found[row.channel_user_id] = Call(openid, row, message)
     return list(found.values())
 
 
 def called(session: Session, channel_user_id: int) -> bool:
     """Tell whether a user was called back for something that is parked."""
-    query = select(Delivery.id).where(_parked(channel_user_id), Delivery.way == TEMPLATE)
+    query = select(Delivery.id).where(_parked(channel_user_id), Delivery.way == TEMPLATE, Delivery.error.is_(None))
     return session.scalar(query.limit(1)) is not None
 
 
-def mark(session: Session, channel_user_id: int, *, error: str | None = None) -> None:
-    """Note that a user was called back (or, with `error`, cannot be) for all that is parked now."""
-    values = {"way": TEMPLATE} | ({"error": error[:MAX_ERROR]} if error else {})
-    session.execute(update(Delivery).where(_parked(channel_user_id)).values(**values))
+def mark(session: Session, channel_user_id: int) -> None:
+    """Note that a user was called back for all that is parked now."""
+    session.execute(update(Delivery).where(_parked(channel_user_id)).values(way=TEMPLATE, error=None))
+
+
+def mark_uncallable(session: Session, delivery_id: int, *, error: str) -> None:
+    """Note that a user cannot be called back for one parked message; for the others they may be."""
+    mine = update(Delivery).where(Delivery.id == delivery_id, Delivery.state == PARKED)
+    session.execute(mine.values(way=TEMPLATE, error=error[:MAX_ERROR]))
 
 
 def put_off(session: Session, channel_user_id: int, *, now: datetime) -> None:

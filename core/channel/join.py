@@ -19,6 +19,8 @@ from core.handoff.case import note_event, open_case, tell_desk
 from core.handoff.tables import Handoff
 from core.survey import Survey
 
+MOST_TALKS = 20  # joined conversations whose orders are looked for
+
 
 def join(session: Session, own: Conversation, home: Conversation, *, now: datetime) -> bool:
     """Join `own` to `home` (both locked); false, and nothing changes, while an answer is still due in `own`.
@@ -44,6 +46,12 @@ def joined_to(session: Session, conversation_id: str) -> list[Conversation]:
     """Return the conversations that were joined to this one, in the order of their beginning."""
     query = select(Conversation).where(Conversation.joined_to == conversation_id)
     return list(session.scalars(query.order_by(Conversation.created_at)))
+
+
+def talks_of(session: Session, conversation_id: str) -> tuple[str, ...]:
+    """Return the ids of the conversations that were joined to this one, the latest ones first."""
+    query = select(Conversation.id).where(Conversation.joined_to == conversation_id)
+    return tuple(session.scalars(query.order_by(Conversation.joined_at.desc()).limit(MOST_TALKS)))
 
 
 def close_unreachable(session: Session, conversation: Conversation, *, why: str, now: datetime) -> None:

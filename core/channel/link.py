@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
 from core import conversation as log_of
@@ -98,15 +98,18 @@ def settle(session: Session, binding_id: int, owner_no: str | None, *, open_for:
 
 
 def reconsider(session: Session, user: ChannelUser, *, open_for: timedelta, now: datetime) -> list[str]:
-    """Link a user to the customer of the first account that is bound, or end the link if none of theirs is left."""
+    """Link a user to the customer of the first account that is bound, or end the link if none of theirs is left.
+
+    Whose customer has proved to have another telephone since stays as they are, whatever else they bind or let go.
+    """
     changed = [user.conversation_id]
     bound = bindings_of_user(session, user)
     if user.customer_no is not None:
         if any(row.owner_no in (None, user.customer_no) for row in bound):
             return []
         unlinked(session, user, now=now)
-    owner_no = next((row.owner_no for row in bound if row.owner_no), None)
-    if owner_no is not None and user.followed:
+    owners = (row.owner_no for row in bound if row.owner_no and not _taken_since(session, row, user))
+    if (owner_no := next(owners, None)) is not None and user.followed:
         linked(session, user, owner_no, open_for=open_for, now=now)
     return [*dict.fromkeys([*changed, user.conversation_id])]
 
@@ -135,6 +138,19 @@ def linked(
     if own is not None:
         join(session, own, home, now=now)
     return home
+
+
+def _taken_since(session: Session, row: Binding, user: ChannelUser) -> bool:
+    """Tell whether another user has become the same customer by a later proof than this one.
+
+    The order of the proofs counts, not when they were looked at: that may be late.
+    """
+    proof = and_(Binding.channel == ChannelUser.channel, Binding.channel_user == ChannelUser.user_id)
+    query = select(Binding.id).join(ChannelUser, proof).where(
+        ChannelUser.customer_no == row.owner_no, ChannelUser.id != user.id, Binding.owner_no == row.owner_no,
+        Binding.ended_at.is_(None), Binding.id > row.id,
+    )  # fmt: skip
+    return session.scalar(query.limit(1)) is not None
 
 
 def unlinked(session: Session, user: ChannelUser, *, now: datetime) -> Conversation:

@@ -21,6 +21,7 @@ from core.channel.tables import PASSING, SENDING, SENT, WAITING, ChannelUser, De
 from core.conversation import Message
 
 PASSIVE = "passive"  # way of a delivery
+ASKS_AGAIN_AFTER = timedelta(seconds=4.5)  # since the first try; by then the channel has given that up
 LOST_AFTER = timedelta(seconds=20)  # since a push; by then the channel has given up asking
 WRITTEN_BY = timedelta(seconds=5)  # after the claim
 RETRIES_WITHIN = timedelta(seconds=10)  # a process that was up so soon after a push would have been asked again
@@ -94,7 +95,8 @@ def waiting_for(session: Session, channel_user_id: int) -> list[Item]:
 def claim(session: Session, channel: str, external_id: str, *, fit: Fit, boot: str, now: datetime) -> str | None:
     """Claim what the answer to a push says, and return it; None: there is nothing (more) to say.
 
-    What was claimed before and not passed is returned again as long as nobody else has taken it.
+    What was claimed before and not passed is returned again as long as nobody else has taken it; what has passed, if
+    the channel asks for it a second time.
 
     Raises:
         StillSending: if something earlier is being sent to the user now.
@@ -103,7 +105,7 @@ def claim(session: Session, channel: str, external_id: str, *, fit: Fit, boot: s
     session.get(ChannelUser, push.channel_user_id, with_for_update=True)  # one claim at a time
     session.refresh(push)
     if push.passed_at is not None:
-        return None
+        return _missed(push, now)
     if push.reply is not None:
         return _again(session, push, boot, now)
     if _under_way(session, push.channel_user_id):
@@ -195,6 +197,17 @@ def _again(session: Session, push: Push, boot: str, now: datetime) -> str | None
         return None
     push.passing_at, push.boot = now, boot
     return str(reply["text"])
+
+
+def _missed(push: Push, now: datetime) -> str | None:
+    """Return an answer that passed, if the channel asks again so late that it cannot have got it.
+
+    A duplicate comes at once. The connection may go while the answer is written to it; later answers may have been
+    given by now, and this one comes after them.
+    """
+    reply: dict[str, Any] = push.reply or {}
+    late = ASKS_AGAIN_AFTER <= now - push.received_at <= LOST_AFTER
+    return str(reply["text"]) if late and reply else None
 
 
 def _claimed(session: Session, push: Push) -> list[Delivery]:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.binding import Binding, accounts_of, accounts_of_conversation, accounts_of_user, apply_grant, bindings_of_user
+from core.channel.join import talks_of
 from core.channel.tables import ChannelUser
 from core.conversation import ASSURED, Conversation, Message
 from core.identity import Grant, Seat
@@ -78,6 +79,16 @@ def writer_of(session: Session, message: Message) -> str:
     began = (message.external_id or "").partition(":")[0]
     joined = session.get(Conversation, began) if began != message.conversation_id else None
     return began if joined is not None and joined.customer_no is None else "login"
+
+
+def earlier_talks(session: Session, message: Message, *, proved: bool) -> tuple[str, ...]:
+    """Return the latest of the conversations joined to that of a message whose orders its writer may hear of.
+
+    Who has proved an account of the customer (`proved`) hears of all, somebody unknown of their own alone.
+    """
+    found = talks_of(session, message.conversation_id)
+    own = "" if proved or not found else writer_of(session, message)
+    return found if proved else tuple(one for one in found if one == own)
 
 
 def grant_to(session: Session, conversation: Conversation, message: Message, grant: Grant, *, now: datetime) -> None:

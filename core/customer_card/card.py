@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.channel.join import talks_of
 from core.channel.quota import quota_of
 from core.clock import SHANGHAI
 from core.conversation import Conversation
@@ -38,16 +39,19 @@ class Sources:
 
 def customer_card(sources: Sources, conversation: Conversation, *, now: datetime) -> dict[str, Any]:
     """Return the card; a part whose database does not answer is `{"unavailable": true}`, the rest is there."""
+    talks = _part(lambda: _talks(sources, conversation))
+    if not isinstance(talks, tuple):
+        talks = ()
     found: dict[str, Any] = {
         "customer": _part(lambda: _customer(sources, conversation, now)),
         "accounts": _part(lambda: _accounts(sources, conversation, now)),
-        "orders": _part(lambda: _orders(sources, conversation, now)),
-        "promises": _part(lambda: _promises(sources, conversation, now)),
+        "orders": _part(lambda: _orders(sources, conversation, talks, now)),
+        "promises": _part(lambda: _promises(sources, conversation, talks, now)),
         "contacts": _part(lambda: _contacts(sources, conversation, now)),
         "channel": _part(lambda: _channel(sources, conversation, now)),
         "portrait": None,
     }
-    flags = _part(lambda: _flags(sources, conversation))
+    flags = _part(lambda: _flags(sources, conversation, talks))
     owes = isinstance(found["accounts"], list) and any(one["overdue"] for one in found["accounts"])
     found["flags"] = [*flags, *([ARREARS] if owes else [])] if isinstance(flags, list) else flags
     return found
@@ -80,20 +84,30 @@ def _accounts(sources: Sources, conversation: Conversation, now: datetime) -> li
         return billing.accounts(session, conversation.accounts, keyring=sources.keyring, today=today)
 
 
-def _orders(sources: Sources, conversation: Conversation, now: datetime) -> list[dict[str, Any]]:
+def _talks(sources: Sources, conversation: Conversation) -> tuple[str, ...]:
+    """Return the conversations that were joined to this one: what was filed there is the customer's too."""
+    with sources.bridge.reading() as session:
+        return talks_of(session, conversation.id)
+
+
+def _orders(
+    sources: Sources, conversation: Conversation, talks: tuple[str, ...], now: datetime
+) -> list[dict[str, Any]]:
     with sources.workorder.reading() as session:
-        found = orders.orders_for(session, conversation)
+        found = orders.orders_for(session, conversation, talks=talks)
         return [orders.order_line(session, order, now=now) for order in found]
 
 
-def _promises(sources: Sources, conversation: Conversation, now: datetime) -> list[dict[str, Any]]:
+def _promises(
+    sources: Sources, conversation: Conversation, talks: tuple[str, ...], now: datetime
+) -> list[dict[str, Any]]:
     with sources.workorder.reading() as session:
-        return orders.promises_told(session, conversation.id, now=now)
+        return orders.promises_told(session, conversation.id, talks=talks, now=now)
 
 
-def _flags(sources: Sources, conversation: Conversation) -> list[str]:
+def _flags(sources: Sources, conversation: Conversation, talks: tuple[str, ...]) -> list[str]:
     with sources.workorder.reading() as session:
-        return orders.flags_of(session, conversation)
+        return orders.flags_of(session, conversation, talks=talks)
 
 
 def _contacts(sources: Sources, conversation: Conversation, now: datetime) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.clock import SHANGHAI
@@ -17,13 +17,14 @@ MOST = 10
 
 
 def contacts_of(session: Session, conversation: Conversation, *, now: datetime) -> dict[str, Any]:
-    """Return the cases of this customer (of this conversation alone, if nobody knows who it is), newest first.
+    """Return the cases of this customer, newest first: of this conversation and of what was joined to it, if nobody
+    knows who it is.
 
     `within_72h` counts all of them that were opened in that time, the present one too.
     """
-    mine = Handoff.conversation_id == conversation.id
+    mine = or_(Conversation.id == conversation.id, Conversation.joined_to == conversation.id)
     if conversation.customer_no is not None:
-        mine = Conversation.customer_no == conversation.customer_no
+        mine = or_(mine, Conversation.customer_no == conversation.customer_no)
     query = (
         select(Handoff)
         .join(Conversation, Conversation.id == Handoff.conversation_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from core import promise
@@ -24,10 +25,15 @@ LIFE_SUPPORT, SPECIAL = "special_life_support", "special_"
 COMPLAINT = "complaint"
 
 
-def orders_for(session: Session, conversation: Conversation, *, limit: int = MOST_ORDERS) -> list[WorkOrder]:
-    """Return the orders that belong to the customer of a conversation, open ones first, newest first."""
+def orders_for(
+    session: Session, conversation: Conversation, *, talks: Sequence[str] = (), limit: int = MOST_ORDERS
+) -> list[WorkOrder]:
+    """Return the orders that belong to the customer of a conversation, open ones first, newest first.
+
+    `talks` were joined to it.
+    """
     return orders_of(
-        session, conversation_id=conversation.id, customer_no=conversation.customer_no,
+        session, conversation_id=conversation.id, conversations=talks, customer_no=conversation.customer_no,
         accounts=conversation.accounts, limit=limit,
     )  # fmt: skip
 
@@ -45,23 +51,29 @@ def order_line(session: Session, order: WorkOrder, *, now: datetime) -> dict[str
     }  # fmt: skip
 
 
-def promises_told(session: Session, conversation_id: str, *, now: datetime) -> list[dict[str, Any]]:
-    """Return the times that stand of those this conversation was told, the ones still to be kept first."""
+def promises_told(
+    session: Session, conversation_id: str, *, talks: Sequence[str] = (), now: datetime
+) -> list[dict[str, Any]]:
+    """Return the times that stand of those this conversation was told, the ones still to be kept first.
+
+    `talks` were joined to it.
+    """
     query = (
         select(Promise)
-        .where(Promise.conversation_id == conversation_id, Promise.moved_to.is_(None))
+        .where(Promise.conversation_id.in_((conversation_id, *talks)), Promise.moved_to.is_(None))
         .order_by(Promise.kept_at.is_not(None), Promise.due_at)
         .limit(MOST_PROMISES)
     )
     return [_told(session, one, now) for one in session.scalars(query)]
 
 
-def flags_of(session: Session, conversation: Conversation) -> list[str]:
+def flags_of(session: Session, conversation: Conversation, *, talks: Sequence[str] = ()) -> list[str]:
     """Return what an agent has to know first: danger, life_support, special_service, complaint.
 
-    A registration counts unless it was withdrawn; a danger or a complaint while its order is open.
+    A registration counts unless it was withdrawn; a danger or a complaint while its order is open. `talks` were joined
+    to the conversation.
     """
-    theirs = [WorkOrder.conversation_id == conversation.id]
+    theirs: list[ColumnElement[bool]] = [WorkOrder.conversation_id.in_((conversation.id, *talks))]
     if conversation.customer_no is not None:
         theirs.append(WorkOrder.customer_no == conversation.customer_no)
     if conversation.accounts:

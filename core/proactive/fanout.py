@@ -1,7 +1,8 @@
 """Fanning a broadcast out: from accounts, customers and users to one send for each who wants to hear of it.
 
-It goes in steps, each a short transaction that also moves the cursor: killed in between, it goes on there. Whoever is
-reached by several accounts or channels is one recipient, and a recipient has one send of a broadcast.
+It goes in steps: who is next is found by reading, which hinders nobody, and written in a short transaction that also
+moves the cursor: killed in between, it goes on there. Whoever is reached by several accounts or channels is one
+recipient, and a recipient has one send of a broadcast.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import CursorResult, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,7 @@ from core.proactive.choices import CUSTOMER, USER, chosen, customer, subject_of,
 from core.proactive.kinds import CHAT, SMS, Notices
 from core.proactive.tables import RUNNING, WAITING, Broadcast, Send
 
-STEP = 500
+STEP = 200
 WECHAT = "wechat"
 
 
@@ -48,15 +49,49 @@ def unfinished(session: Session, *, now: datetime) -> int | None:
     return session.scalar(query.order_by(Broadcast.id).limit(1))
 
 
-def step(session: Session, notices: Notices, broadcast_id: int, *, now: datetime, size: int = STEP) -> int:
-    """Make the sends of the next `size` of the audience, and say how many are new; at the end `fanned_out` is set."""
-    broadcast = find(session, broadcast_id, lock=True)
+@dataclass(frozen=True)
+class Step:
+    """What one step writes: the rows of new sends, and the cursor of the broadcast from where and to where."""
+
+    broadcast_id: int
+    cursor: int
+    until: int
+    rows: list[dict[str, Any]] = field(repr=False)
+    new: int  # rows that were not there before
+
+
+def prepare(
+    session: Session, notices: Notices, broadcast_id: int, *, now: datetime, size: int = STEP
+) -> Step | None:  # fmt: skip
+    """Find the sends for the next `size` of the audience; None if there is nothing to fan out. Only reads."""
+    broadcast = find(session, broadcast_id)
     if broadcast.state != RUNNING or broadcast.fanned_out:
+        return None
+    people, until = _next(session, Audience.of(broadcast.audience), broadcast.cursor, size)
+    rows = _rows(session, notices, broadcast, people, now=now)
+    return Step(broadcast.id, broadcast.cursor, until, rows, len(rows) - _known(session, broadcast.id, rows))
+
+
+def write(session: Session, step: Step) -> int:
+    """Write what was prepared, unless the broadcast was stopped or fanned out further meanwhile; say how many are new.
+
+    At the end `fanned_out` is set.
+    """
+    moved = update(Broadcast).where(
+        Broadcast.id == step.broadcast_id, Broadcast.cursor == step.cursor, Broadcast.state == RUNNING,
+        Broadcast.fanned_out.is_(False),
+    )  # fmt: skip
+    changed = session.execute(moved.values(cursor=step.until, fanned_out=step.until == step.cursor))
+    if not cast(CursorResult[Any], changed).rowcount:
         return 0
-    people, cursor = _next(session, Audience.of(broadcast.audience), broadcast.cursor, size)
-    broadcast.fanned_out = cursor == broadcast.cursor
-    broadcast.cursor = cursor
-    return _write(session, notices, broadcast, people, now=now)
+    _insert(session, step.rows)
+    return step.new
+
+
+def step(session: Session, notices: Notices, broadcast_id: int, *, now: datetime, size: int = STEP) -> int:
+    """Prepare and write in one transaction."""
+    prepared = prepare(session, notices, broadcast_id, now=now, size=size)
+    return write(session, prepared) if prepared is not None else 0
 
 
 def add(
@@ -84,7 +119,10 @@ def add(
         one = by_subject.get(subject) or named.get(subject)
         if one is not None:
             wanted.append(replace(one, bound=True, values=values))
-    return _write(session, notices, broadcast, wanted, now=now)
+    rows = _rows(session, notices, broadcast, wanted, now=now)
+    new = len(rows) - _known(session, broadcast.id, rows)
+    _insert(session, rows)
+    return new
 
 
 def complete(session: Session, broadcast_id: int) -> None:
@@ -139,7 +177,9 @@ def _people(
     return list(found.values())
 
 
-def _write(session: Session, notices: Notices, broadcast: Broadcast, people: Sequence[Person], *, now: datetime) -> int:
+def _rows(
+    session: Session, notices: Notices, broadcast: Broadcast, people: Sequence[Person], *, now: datetime
+) -> list[dict[str, Any]]:  # fmt: skip
     choices = chosen(session, [one.subject for one in people], broadcast.kind, notices)
     reached = _reached(session, broadcast.id, [one.channel_user_id for one in people if one.channel_user_id])
     kind = notices.kinds[broadcast.kind]
@@ -153,13 +193,14 @@ def _write(session: Session, notices: Notices, broadcast: Broadcast, people: Seq
                 "broadcast_id": broadcast.id, "recipient": one.subject, "channel": channel, "state": WAITING,
                 "channel_user_id": one.channel_user_id, "values": dict(one.values), "next_at": now, "attempts": 0,
             })  # fmt: skip
-    if not rows:
-        return 0
-    before = _known(session, broadcast.id, [row["recipient"] for row in rows])
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    unique = ["broadcast_id", "recipient"]
-    session.execute(insert(Send).on_conflict_do_nothing(index_elements=unique), rows)
-    return len(rows) - before
+    return rows
+
+
+def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        new = insert(Send.__table__).on_conflict_do_nothing(index_elements=["broadcast_id", "recipient"])  # type: ignore[arg-type]  # a table, typed as its parent class
+        session.connection().execute(new, rows)
 
 
 def _channel(wanted: str, one: Person, fallback: str) -> str | None:
@@ -181,6 +222,8 @@ def _reached(session: Session, broadcast_id: int, users: Collection[int]) -> set
     return set(session.scalars(query))
 
 
-def _known(session: Session, broadcast_id: int, recipients: Collection[str]) -> int:
-    query = select(Send.id).where(Send.broadcast_id == broadcast_id, Send.recipient.in_(recipients))
-    return len(list(session.scalars(query)))
+def _known(session: Session, broadcast_id: int, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return of how many of these rows there are sends."""
+    recipients = [row["recipient"] for row in rows]
+    query = select(func.count()).where(Send.broadcast_id == broadcast_id, Send.recipient.in_(recipients))
+    return session.scalar(query) or 0 if recipients else 0

@@ -46,6 +46,13 @@ class Quiet(_Model):
             return self.begins <= clock < self.ends
         return clock >= self.begins or clock < self.ends
 
+    def over(self, at: datetime) -> datetime:
+        """Return when the quiet hours in which an instant lies are over; of any other instant, that instant."""
+        if not self.holds(at):
+            return at
+        end = datetime.combine(at.astimezone(SHANGHAI).date(), self.ends, SHANGHAI)
+        return end if end > at else end + timedelta(days=1)
+
 
 class Kind(_Model):
     """One kind of thing to hear of."""

@@ -52,18 +52,35 @@ def hearers(bridge: Session, owners: Collection[Owner]) -> dict[str, list[str]]:
     return {account_no: list(subjects) for account_no, subjects in found.items()}
 
 
-def people_of(bridge: Session, conversation_ids: Iterable[str], *, size: int = 500) -> set[str]:
+@dataclass(frozen=True)
+class Elsewhere:
+    """Who hears something in conversations: `pushed` to them there; `logged`: they find it when they look."""
+
+    pushed: frozenset[str]
+    logged: frozenset[str]
+
+
+def hearing_in(bridge: Session, conversation_ids: Iterable[str], *, size: int = 500) -> Elsewhere:
     """Return the customers and users of a channel to whom these conversations belong, wherever they go on now."""
-    ids, found = list(dict.fromkeys(conversation_ids)), set()
+    ids = list(dict.fromkeys(conversation_ids))
+    pushed: set[str] = set()
+    logged: set[str] = set()
     for start in range(0, len(ids), size):
         part = ids[start : start + size]
-        query = select(Conversation.customer_no, Conversation.channel_user_id, Conversation.joined_to)
-        rows = bridge.execute(query.where(Conversation.id.in_(part))).all()
-        homes = [*part, *(row[2] for row in rows if row[2])]
-        found |= {customer(row[0]) for row in rows if row[0]} | {user(row[1]) for row in rows if row[1]}
-        for one in bridge.scalars(select(ChannelUser).where(ChannelUser.conversation_id.in_(homes))):
-            found |= {user(one.id), subject_of(one)}
-    return found
+        moved = bridge.execute(select(Conversation.id, Conversation.joined_to).where(Conversation.id.in_(part))).all()
+        homes = {row[1] or row[0] for row in moved}
+        query = select(Conversation.id, Conversation.customer_no, Conversation.channel_user_id)
+        rows = bridge.execute(query.where(Conversation.id.in_(homes))).all()
+        users = {
+            one.conversation_id: one
+            for one in bridge.scalars(select(ChannelUser).where(ChannelUser.conversation_id.in_(homes)))
+        }
+        for conversation_id, customer_no, user_id in rows:
+            found = pushed if user_id is not None else logged
+            one = users.get(conversation_id)
+            found |= {customer(customer_no)} if customer_no else set()
+            found |= {user(one.id), subject_of(one)} if one is not None else set()
+    return Elsewhere(frozenset(pushed), frozenset(logged - pushed))
 
 
 def _known(bridge: Session, numbers: Collection[str]) -> set[str]:

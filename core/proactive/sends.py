@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from core.channel.tables import ChannelUser
@@ -35,6 +35,14 @@ CHUNK = 500  # rows that are changed in one transaction
 # So long WeChat knows a message again by its client_msg_id; what was begun before that is not begun again.
 KNOWN_AGAIN = timedelta(minutes=9)
 UNKNOWN = "unknown"  # the error of a send of which nobody knows whether it arrived
+
+
+_CHANGED = ("state", "attempts", "error", "channel", "remote_id", "next_at", "sent_at")
+_SETTLED = (
+    update(Send.__table__)  # type: ignore[arg-type]  # a table, typed as its parent class
+    .where(Send.id == bindparam("number"))
+    .values({name: bindparam(f"new_{name}", type_=Send.__table__.c[name].type) for name in _CHANGED})
+)
 
 
 @dataclass(frozen=True)
@@ -82,11 +90,11 @@ def settle(session: Session, outcomes: Iterable[Outcome], *, now: datetime) -> N
     changes: list[dict[str, Any]] = []
     gone: list[int] = []
     for one in outcomes:
-        changes.append({"id": one.item.id, **_change(one, now=now)})
+        changes.append({"number": one.item.id, **_change(one, now=now)})
         if one.left and one.item.channel_user_id is not None:
             gone.append(one.item.channel_user_id)
     if changes:
-        session.execute(update(Send), changes)
+        session.connection().execute(_SETTLED, changes)
     if gone:
         session.execute(update(ChannelUser).where(ChannelUser.id.in_(gone)).values(followed=False))
 
@@ -137,9 +145,9 @@ def _change(one: Outcome, *, now: datetime) -> dict[str, Any]:
     state = DEAD if one.state == WAITING and attempts >= MAX_ATTEMPTS else one.state
     delay = timedelta(seconds=one.again_after) if one.again_after is not None else backoff(attempts)
     return {
-        "state": state, "attempts": attempts, "error": (one.error or "")[:MAX_ERROR] or None,
-        "channel": one.channel or one.item.channel, "remote_id": (one.remote_id or "")[:40] or None,
-        "next_at": now + delay if state == WAITING else now, "sent_at": now if state == SENT else None,
+        "new_state": state, "new_attempts": attempts, "new_error": (one.error or "")[:MAX_ERROR] or None,
+        "new_channel": one.channel or one.item.channel, "new_remote_id": (one.remote_id or "")[:40] or None,
+        "new_next_at": now + delay if state == WAITING else now, "new_sent_at": now if state == SENT else None,
     }  # fmt: skip
 
 

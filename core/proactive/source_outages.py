@@ -1,16 +1,17 @@
 """Outages: who lives where the power goes hears of it, of every change, and of its end; each piece of news once.
 
 A piece of news is a broadcast whose key names it. People are found from the nodes of the network down to the accounts,
-some hundred at a time. Who asked to be told in a conversation hears it there and not a second time.
+some hundred at a time. Who asked to be told in a conversation that is pushed to them hears it there and not a second
+time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from core.clock import SHANGHAI
@@ -20,12 +21,14 @@ from core.outage import PLANNED, TEMPORARY, Outage, OutageNode, OutageSubscriber
 from core.proactive import fanout, people
 from core.proactive.broadcast import announce
 from core.proactive.kinds import Notices
+from core.proactive.people import Elsewhere
 from core.proactive.rules import OutageRules, SourceRules
-from core.proactive.tables import RUNNING, STOPPED, Broadcast
+from core.proactive.tables import RUNNING, STOPPED, Broadcast, Send
 
 PREFIX = "outage:"
 FORTHCOMING, SUDDEN = "planned_outage", "outage"  # kinds
 SOON = timedelta(hours=12)  # what begins so soon is told at any hour
+SENDING_TAKES = timedelta(hours=2)  # at most, when all that had to wait goes out in the morning
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Outages:
     ) -> None:  # fmt: skip
         self._billing, self._workorder, self._bridge = billing, workorder, bridge
         self._notices, self._rules, self._causes = notices, rules, causes
-        self._at: tuple[int, list[str], set[str]] | None = None  # broadcast, transformers, who hears it elsewhere
+        self._at: tuple[int, list[str], Elsewhere] | None = None  # broadcast, transformers, who hears it elsewhere
 
     def step(self, now: datetime) -> bool:
         """Go on with the people of a piece of news, else look for news; tell whether there may be more."""
@@ -93,16 +96,25 @@ class Outages:
         if one.state == "cancelled":
             kind = FORTHCOMING if one.kind in (PLANNED, TEMPORARY) else SUDDEN
             wording = "planned_outage_cancelled" if kind == FORTHCOMING else "outage_cancelled"
-            until = max(fresh_until, one.started_at)
+            until = max(self._morning(fresh_until, now), one.started_at)
             found = News(f"{base}cancelled", kind, wording, {"area": one.area}, until) if told else None
         elif one.state == "restored" and one.restored_at is not None:
             values = {"area": one.area, "restored_at": one.restored_at.isoformat()}
-            found = News(f"{base}restored", SUDDEN, "outage_restored", values, fresh_until) if told else None
+            until = self._morning(fresh_until, now)
+            found = News(f"{base}restored", SUDDEN, "outage_restored", values, until) if told else None
         elif one.started_at > now:
             found = self._ahead(one, base, told, now)
         else:
             found = self._under_way(one, base, told, fresh_until, now)
-        return None if found is None or found.key in told else found
+        if found is None or (told and _is_same(told[-1], found.key)):
+            return None
+        # A time that was moved there and back is news again.
+        return replace(found, key=f"{found.key}:{len(told)}") if found.key in told else found
+
+    def _morning(self, until: datetime, now: datetime) -> datetime:
+        """Return until when news that wakes nobody is of use: it may have to wait for the end of the quiet hours."""
+        quiet = self._notices.quiet
+        return max([until, *(quiet.over(at) + SENDING_TAKES for at in (now, until) if quiet.holds(at))])
 
     def _ahead(self, one: Outage, base: str, told: Sequence[str], now: datetime) -> News | None:
         rules, key = self._rules.outages, f"{base}planned:{_times(one)}"
@@ -124,7 +136,7 @@ class Outages:
         recent = timedelta(hours=self._rules.outages.news_hours)
         said_at = one.expected_said_at or one.started_at
         if one.expected_at is not None and one.expected_at > now and now - said_at < recent:
-            if any(key.startswith(f"{base}planned:") and key.endswith(f"-{_seconds(one.expected_at)}") for key in told):
+            if _end_told(told, f"{base}planned:") == _seconds(one.expected_at):
                 return None  # it goes as it was announced
             values = {"area": one.area, "expected_at": one.expected_at.isoformat()}
             return News(f"{base}expected:{_seconds(one.expected_at)}", SUDDEN, "outage_expected", values, until)
@@ -148,10 +160,15 @@ class Outages:
                 return
             who = people.hearers(session, owners)
             subjects = dict.fromkeys(subject for found in who.values() for subject in found)
-            fanout.add(session, self._notices, row.id, [(one, {}) for one in subjects if one not in elsewhere], now=now)
+            wanted: list[tuple[str, dict[str, str]]] = [(one, {}) for one in subjects if one not in elsewhere.pushed]
+            fanout.add(session, self._notices, row.id, wanted, now=now)
+            logged = [one for one in subjects if one in elsewhere.logged]
+            if logged:  # the conversation has it: it need not be brought in a second time
+                mine = update(Send).where(Send.broadcast_id == row.id, Send.recipient.in_(logged))
+                session.execute(mine.values(told_at=now))
             row.cursor = last
 
-    def _of(self, broadcast: Broadcast) -> tuple[int, list[str], set[str]]:
+    def _of(self, broadcast: Broadcast) -> tuple[int, list[str], Elsewhere]:
         """Return which transformers a piece of news is about, and who hears it in a conversation."""
         if self._at is not None and self._at[0] == broadcast.id:
             return self._at
@@ -162,7 +179,7 @@ class Outages:
             waiting = select(OutageSubscriber.conversation_id).where(OutageSubscriber.outage_id == number)
             conversations = list(session.scalars(waiting))
         with self._bridge.reading() as session:
-            elsewhere = people.people_of(session, conversations)
+            elsewhere = people.hearing_in(session, conversations)
         self._at = (broadcast.id, codes, elsewhere)
         return self._at
 
@@ -196,6 +213,18 @@ def _of_interest(session: Session, rules: OutageRules, now: datetime) -> list[Ou
 def _told(session: Session, outage_id: int) -> list[str]:
     query = select(Broadcast.key).where(Broadcast.key.startswith(f"{PREFIX}{outage_id}:", autoescape=True))
     return list(session.scalars(query.order_by(Broadcast.id)))
+
+
+def _is_same(told: str, key: str) -> bool:
+    """Tell whether what was told last is this, for the first time or again."""
+    return told == key or told.startswith(f"{key}:")
+
+
+def _end_told(told: Sequence[str], planned: str) -> int | None:
+    """Return the end of planned works as it was told, if nothing was told since."""
+    if not told or not told[-1].startswith(planned):
+        return None
+    return int(told[-1].removeprefix(planned).partition(":")[0].partition("-")[2])
 
 
 def _times(one: Outage) -> str:

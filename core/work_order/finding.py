@@ -16,6 +16,7 @@ def orders_of(
     session: Session,
     *,
     conversation_id: str,
+    conversations: Sequence[str] = (),
     customer_no: str | None = None,
     accounts: Sequence[str] = (),
     order_no: str | None = None,
@@ -23,13 +24,14 @@ def orders_of(
 ) -> list[WorkOrder]:
     """Return the orders of this conversation, customer or bound accounts: open ones first, newest first.
 
-    Of an account only what somebody filed who had proved to hold it: a stranger's report that names the account (of
-    theft, say) is not shown to its holder. With `order_no`, that order alone.
+    `conversations` were joined to this one. Of an account only what somebody filed who had proved to hold it: a
+    stranger's report that names the account (of theft, say) is not shown to its holder. With `order_no`, that order
+    alone.
 
     Raises:
         OrderNotFound: if `order_no` names none of them, whether it is somebody else's or does not exist.
     """
-    query = select(WorkOrder).where(_theirs(conversation_id, customer_no, accounts))
+    query = select(WorkOrder).where(_theirs((conversation_id, *conversations), customer_no, accounts))
     if order_no is not None:
         found = list(session.scalars(query.where(WorkOrder.order_no == re.sub(r"\D", "", order_no))))
         if not found:
@@ -51,20 +53,25 @@ def order_by_no(session: Session, order_no: str) -> WorkOrder:
     return found
 
 
-def is_own(session: Session, order: WorkOrder, *, conversation_id: str, customer_no: str | None) -> bool:
-    """Tell whether this conversation or customer filed the order; others that see it only joined it."""
+def is_own(
+    session: Session, order: WorkOrder, *, conversation_id: str, customer_no: str | None,
+    conversations: Sequence[str] = (),
+) -> bool:  # fmt: skip
+    """Tell whether this conversation or customer filed the order; others that see it only joined it.
+
+    `conversations` were joined to this one.
+    """
+    talks = {conversation_id, *conversations}
     if customer_no is not None and order.customer_no == customer_no:
         return True
-    if order.conversation_id == conversation_id:
+    if order.conversation_id in talks:
         return True
-    return order.customer_no is not None and conversation_id not in conversations_of(session, order)
+    return order.customer_no is not None and talks.isdisjoint(conversations_of(session, order))
 
 
-def _theirs(conversation_id: str, customer_no: str | None, accounts: Sequence[str]) -> ColumnElement[bool]:
-    joined = select(OrderEvent.order_id).where(
-        OrderEvent.conversation_id == conversation_id, OrderEvent.kind == "joined"
-    )
-    ways = [WorkOrder.conversation_id == conversation_id, WorkOrder.id.in_(joined)]
+def _theirs(talks: Sequence[str], customer_no: str | None, accounts: Sequence[str]) -> ColumnElement[bool]:
+    joined = select(OrderEvent.order_id).where(OrderEvent.conversation_id.in_(talks), OrderEvent.kind == "joined")
+    ways: list[ColumnElement[bool]] = [WorkOrder.conversation_id.in_(talks), WorkOrder.id.in_(joined)]
     if customer_no is not None:
         ways.append(WorkOrder.customer_no == customer_no)
     if accounts:

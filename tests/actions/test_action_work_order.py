@@ -8,14 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from actions_desk import NOW, Desk
+from actions_desk import KEY, NOW, Desk
 
 from actions.order_cancel import ActionCancelWorkOrder
 from core import promise
 from core.form import FormState
+from core.identity import Identity, issue_identity
 from core.notice import Notice
 from core.promise import Subject
-from core.work_order import Filing, WorkOrder, file_order, progress, urge
+from core.work_order import Filing, WorkOrder, conversations_of, file_order, progress, urge
 
 QUERY, URGE, CANCEL = "action_query_work_order", "action_urge_work_order", "action_cancel_work_order"
 REPAIR = Filing(
@@ -379,3 +380,36 @@ def test_urging_by_hand_and_by_click_is_one_count(writing: Desk) -> None:
     with writing.services.workorder.transaction() as session:
         urge(session, session.query(WorkOrder).filter_by(order_no=number).one(), now=NOW)
     assert writing.ask(URGE, entities=named(number)).response == "utter_order_urged_before"
+
+
+# -- what was filed before the conversation was joined
+
+
+def joined(desk: Desk, name: str, **more: Any) -> Any:
+    """Ask in a home to which the conversation `page` was joined."""
+    who = Identity("c1", "C1", (), 0, "wechat", conversations=("page",))
+    return desk.ask(name, identity=issue_identity(KEY, who, now=NOW), **more)
+
+
+def test_an_order_of_a_joined_conversation_is_told_urged_and_withdrawn(writing: Desk) -> None:
+    number = file(writing, replace(REPAIR, conversation_id="page"))
+    assert writing.ask(QUERY, text="我的报修到哪了").response == "utter_no_order"
+    assert joined(writing, QUERY, text="我的报修到哪了").response == "utter_order_progress"
+    assert joined(writing, URGE, text="催一下").response == "utter_order_urged"
+    assert joined(writing, CANCEL, text="撤销", entities=named(number)).response == "utter_order_cancelled"
+    assert state(writing, number)[0] == "cancelled"
+    with writing.services.workorder.reading() as session:
+        assert session.query(Notice).count() == 0  # who has withdrawn it needs no notice
+        told = session.query(promise.Promise.conversation_id).distinct().all()
+    assert [row[0] for row in told] == ["page"]  # one promise, told once
+
+
+def test_who_joined_an_order_on_a_page_leaves_it_in_the_home(writing: Desk) -> None:
+    number = file(writing, replace(REPAIR, conversation_id="somebody", customer_no="C9", account_no="4201000000001"))
+    other = replace(REPAIR, cause="page:1", conversation_id="page", customer_no="C8", account_no="4201000000001")
+    assert file(writing, other) == number
+    said = joined(writing, CANCEL, text="撤销", entities=named(number))
+    assert (said.response, state(writing, number)[0]) == ("utter_order_left", "accepted")
+    with writing.services.workorder.reading() as session:
+        order = session.query(WorkOrder).filter_by(order_no=number).one()
+        assert conversations_of(session, order) == ["somebody"]

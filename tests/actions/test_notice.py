@@ -114,6 +114,8 @@ def _read(desk: Desk, text: str) -> Wish:
         ("只要停电通知，别的莫发", Wish(wanted=True, kinds=BOTH, shut=OTHERS)),
         ("停电的提醒就行，账单不用", Wish(wanted=True, kinds=BOTH, shut=("bill_ready",))),
         ("催费的短信关掉，停电的留着", Wish(wanted=True, kinds=BOTH, shut=("balance_low",), refused=None)),
+        ("消息太多了，除了停电其他都关掉", Wish(wanted=True, kinds=BOTH, shut=OTHERS)),
+        ("除了停电通知以外都不要发了", Wish(wanted=True, kinds=BOTH, shut=OTHERS)),
         ("都不要发了", Wish(wanted=False, kinds=KINDS)),
         ("退订", Wish(wanted=False)),
         ("订阅通知", Wish(wanted=True)),

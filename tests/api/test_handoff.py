@@ -360,7 +360,7 @@ async def test_the_bot_is_told_what_the_person_has_left_for_a_day(bridge: Bridge
     fresh = log_of.find_conversation
     with bridge.parts.bridge.reading() as session:
         conversation = fresh(session, customer.conversation_id)
-    from api.dialogue import handed_back
+    from api.identity import handed_back
 
     book, since = bridge.parts.book, datetime.fromisoformat(left["at"])
     assert handed_back(conversation, book, now=since + timedelta(hours=23, minutes=59)) == left

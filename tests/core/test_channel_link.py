@@ -229,3 +229,38 @@ def test_who_waits_for_a_person_goes_on_waiting_where_they_write_now(world: Worl
     assert case.ended_at is None
     assert case.conversation_id == (newer if asked_on_page else older).conversation_id
     assert (find_conversation(world.session, case.conversation_id).mode, shared.mode) == ("queued", "closed")
+
+
+def test_who_was_superseded_does_not_take_the_customer_back_by_binding_something_else(world: World) -> None:
+    older, newer = world.user("o-old"), world.user("o-new")
+    world.proves(world.talk(older), HERS)
+    world.now += timedelta(minutes=1)
+    world.proves(world.talk(newer), HERS)
+    world.now += timedelta(minutes=1)
+    world.proves(world.talk(older), HIS)
+    assert (older.customer_no, newer.customer_no) == (BOB, ALICE)
+    assert link.home_of(world.session, ALICE, now=world.now) is world.talk(newer)
+    world.lets_go(world.talk(older), HIS)
+    assert (older.customer_no, newer.customer_no) == (None, ALICE)
+
+
+def test_who_was_superseded_takes_the_customer_back_by_a_new_proof(world: World) -> None:
+    older, newer = world.user("o-old"), world.user("o-new")
+    world.proves(world.talk(older), HERS)
+    world.now += timedelta(minutes=1)
+    world.proves(world.talk(newer), HERS)
+    world.now += timedelta(minutes=1)
+    world.proves(world.talk(older), SECOND)
+    assert (older.customer_no, newer.customer_no) == (ALICE, None)
+
+
+def test_the_later_proof_counts_though_both_are_looked_at_late(world: World) -> None:
+    older, newer = world.user("o-old"), world.user("o-new")
+    for user in (older, newer):
+        talk = world.talk(user)
+        writer.grant_to(
+            world.session, talk, world.says(talk, f"绑定 {user.user_id}"), world._grant(talk, add=HERS), now=world.now
+        )
+        world.now += timedelta(minutes=1)
+    world.settle()
+    assert (older.customer_no, newer.customer_no) == (None, ALICE)

@@ -70,7 +70,7 @@ def test_words_that_there_are_not_and_values_that_are_missing_are_refused(notice
         lambda file: file["kinds"].pop("outage"),
         lambda file: file["kinds"]["outage"].update(channel="fax"),
         lambda file: file["wordings"]["outage_begun"].update(kind="weather"),
-        lambda file: file["wordings"].pop("balance_low"),
+        lambda file: file["wordings"].pop("bill_ready"),
         lambda file: file["wordings"]["outage_begun"].update(sms="停" * 400),
         lambda file: file.update(said_before="先前说过"),
         lambda file: file["quiet"].update(begins="late"),

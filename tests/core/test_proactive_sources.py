@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from proactive_kit import NOW, bind, follower, web
+from proactive_kit import NOTICES, NOW, bind, follower, web
 from sources_kit import DAY, HOUR, RULES, World, worlds
 from sqlalchemy import select
 
 from core.channel.tables import ChannelUser
+from core.clock import SHANGHAI
 from core.outage import PLANNED, TEMPORARY, subscribe
 from core.outage_control import change_state, expect, outage_of, reschedule
 from core.proactive.choices import choose
-from core.proactive.tables import Broadcast
+from core.proactive.tables import Broadcast, Send
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -87,6 +88,19 @@ def test_who_hears_it_in_the_conversation_does_not_hear_it_twice(world: World) -
     world.look("outages")
     assert world.told() == {"outage_begun": {linked: "wechat"}}
     assert asked not in world.told()["outage_begun"]
+
+
+def test_who_asked_on_a_page_gets_a_message_too_and_the_log_has_it_once(world: World) -> None:
+    world.account("C1")
+    with world.bridge.transaction() as session:
+        conversation = web(session, "C1").id
+    outage = world.outage("T1")
+    with world.workorder.transaction() as session:
+        subscribe(session, outage_of(session, outage.outage_no), conversation, now=NOW)
+    world.look("outages")
+    assert world.told() == {"outage_begun": {"customer:C1": "sms"}}
+    with world.bridge.reading() as session:
+        assert session.scalars(select(Send)).one().told_at == NOW
 
 
 def test_a_new_time_and_the_end_are_news_and_the_same_again_is_none(world: World) -> None:
@@ -178,6 +192,51 @@ def test_planned_works_that_move_or_are_cancelled_are_told(world: World) -> None
     ]  # fmt: skip
     assert [recipient for recipient, _ in world.sends()] == [linked] * 3
     assert datetime.fromisoformat(world.broadcasts()[1].values["started_at"]) == start + DAY
+
+
+def test_planned_works_that_move_there_and_back_are_told_of_both(world: World) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    start = NOW + 9 * DAY
+    outage = world.outage("T1", kind=PLANNED, state="planned", started_at=start, expected_at=start + HOUR)
+    world.look("outages")
+    for begins in (start + DAY, start, start + DAY):
+        world.change(outage, reschedule, begins, begins + HOUR)
+        world.look("outages")
+        world.look("outages")
+        assert datetime.fromisoformat(world.broadcasts()[-1].values["started_at"]) == begins
+    assert [one.wording for one in world.broadcasts()] == ["planned_outage", *["planned_outage_moved"] * 3]
+    world.look("outages", start + DAY + HOUR / 2)  # it goes as it was announced last
+    assert len(world.broadcasts()) == 4
+
+
+def test_a_time_of_return_that_is_put_off_and_back_is_told_each_time(world: World) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    outage = world.outage("T1")
+    for hours in (3, 4, 3):
+        world.change(outage, expect, NOW + hours * HOUR)
+        world.look("outages")
+    said = [one.values["expected_at"] for one in world.broadcasts()]
+    assert [datetime.fromisoformat(one) for one in said] == [NOW + hours * HOUR for hours in (3, 4, 3)]
+
+
+@pytest.mark.parametrize("ended", [datetime(2026, 11, 22, 23, 30), datetime(2026, 11, 23, 1, 30)])
+def test_the_end_of_an_outage_by_night_is_still_told_in_the_morning(world: World, ended: datetime) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    at = ended.replace(tzinfo=SHANGHAI)
+    outage = world.outage("T1", started_at=at - HOUR, now=at - HOUR)
+    world.look("outages", at - HOUR)
+    world.change(outage, lambda session, one, *, now: change_state(session, one, "restored", now=now), now=at)
+    world.look("outages", at)
+    restored = world.broadcasts()[-1]
+    morning = datetime(2026, 11, 23, 8, 0, tzinfo=SHANGHAI)
+    assert restored.wording == "outage_restored"
+    assert not NOTICES.may_go(restored.wording, now=at)
+    assert NOTICES.may_go(restored.wording, now=morning)
+    assert restored.expires_at is not None
+    assert restored.expires_at >= morning + HOUR
 
 
 def test_planned_works_that_go_as_announced_are_no_further_news(world: World) -> None:

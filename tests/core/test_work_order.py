@@ -259,3 +259,15 @@ def test_who_joined_sees_the_order_and_does_not_own_it(orders: Database, keyring
             for conversation, customer in (("c1", None), ("c3", "C0000001"), ("c2", None), ("c2", "C0000002"))
         ]
     assert owns == [True, True, False, False]
+
+
+def test_what_was_filed_in_a_joined_conversation_is_found_and_owned_in_the_one_it_goes_on_in(
+    orders: Database, keyring: Keyring
+) -> None:
+    filed = _file(orders, keyring, replace(REPAIR, customer_no=None, account_no=None, conversation_id="page"))
+    with orders.reading() as session:
+        found = orders_of(session, conversation_id="home", conversations=("page", "elsewhere"))
+        assert [one.order_no for one in found] == [filed.order.order_no]
+        assert orders_of(session, conversation_id="home") == []
+        assert is_own(session, found[0], conversation_id="home", customer_no=None, conversations=("page",))
+        assert not is_own(session, found[0], conversation_id="home", customer_no="C0000002")

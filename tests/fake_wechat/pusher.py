@@ -239,7 +239,7 @@ class Pusher:
             result = "timeout" if cut is None else "cut"
         except httpx.ConnectError:
             result = "refused"
-        except httpx.HTTPError:
+        except (httpx.HTTPError, AttributeError):  # anyio asks a connection that is gone already for its peer's name
             result = "reset"
         self._world.counters["push.tries"] += 1
         push.tries.append(

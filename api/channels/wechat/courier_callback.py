@@ -65,7 +65,7 @@ class Callback:
             if refusal.verdict is Verdict.UNREACHABLE_USER:
                 await self.store.write(lambda session: deliveries.lost(session, one.delivery.channel_user_id, ()))
         self.metrics.sendings.labels(TEMPLATE, "refused" if error else "sent").inc()
-        await self.store.write(lambda session: callback.mark(session, one.delivery.channel_user_id, error=error))
+        await self.store.write(lambda session: _note(session, one, error))
         return error is None
 
     def _filled(self, kind: str, one: Call) -> tuple[str, Data]:
@@ -86,3 +86,10 @@ class Callback:
         self.metrics.sendings.labels(TEMPLATE, "put_off").inc()
         await self.store.write(work)
         return False
+
+
+def _note(session: Session, one: Call, error: str | None) -> None:
+    if error is None:
+        callback.mark(session, one.delivery.channel_user_id)
+    else:
+        callback.mark_uncallable(session, one.delivery.id, error=error)

@@ -42,6 +42,7 @@ STATE, TICKET = "dianfu_h5_state", "dianfu_h5"
 STATE_SECONDS, TICKET_SECONDS = 600, 60
 USED, EXPIRED = 40163, 42003
 BAD_CODE = 40029
+NOWHERE = "-"  # the conversation of a ticket
 PAGE_HEADER = "x-dianfu-page"  # another site's page cannot send it unasked
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data: blob:; style-src 'self'; "
@@ -104,7 +105,7 @@ async def come_back(
         return _sorry(parts, "refused")
     user_id = await parts.store.write(lambda session: _user_of(session, parts, who.openid).id)
     ticket = issue_session(
-        parts.settings.session_key.get_secret_value(), conversation_id="-", now=parts.clock(),
+        parts.settings.session_key.get_secret_value(), conversation_id=NOWHERE, now=parts.clock(),
         lifetime=timedelta(seconds=TICKET_SECONDS), via="h5", user_id=user_id,
     )  # fmt: skip
     answer = RedirectResponse("/wechat/h5?in=1", int(HTTPStatus.SEE_OTHER), headers={"Cache-Control": "no-store"})
@@ -157,9 +158,10 @@ def _session_of(session: Session, parts: Parts, user_id: int) -> SessionAnswer:
 
 def _user_in(parts: Parts, ticket: str) -> int | None:
     try:
-        return read_seat(parts.settings.session_key.get_secret_value(), ticket, now=parts.clock()).user_id
+        seat = read_seat(parts.settings.session_key.get_secret_value(), ticket, now=parts.clock())
     except BadToken:
         return None
+    return seat.user_id if seat.conversation_id == NOWHERE else None  # a session is no ticket for another one
 
 
 def _set(answer: Response, parts: Parts, name: str, value: str, seconds: int) -> None:

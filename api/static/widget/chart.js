@@ -137,7 +137,8 @@ const UsageTable = ({ card }) => html`
     )}</tbody>
   </table>`;
 
-function UsageCard({ card, text, big }) {
+function UsageCard({ card: told, text, big }) {
+  const card = told.compare?.length ? told : { ...told, compare: null };
   const [table, setTable] = useState(false);
   return html`<div class="card">
     <p class="card-title" aria-hidden=${String(table)}>${card.title}</p>

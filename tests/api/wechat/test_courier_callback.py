@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from courier_kit import NOT_SENT, Floor, floor_of, refused
 
+from core.channel.tables import ChannelUser
+
 TEMPLATES = {"agent_replied": "T-agent", "order_progress": "T-order"}
 
 
@@ -52,6 +54,29 @@ async def test_answers_of_the_bot_and_notices_without_an_order_call_nobody(floor
     await floor.courier.sweep()
     await floor.courier.sweep()
     assert (floor.client.templates, someone.states(), other.states()) == ([], ["parked"], ["parked"])
+
+
+async def test_a_notice_that_calls_nobody_does_not_keep_an_agents_answer_from_calling(floor: Floor) -> None:
+    someone = floor.follower()
+    someone.told("今天起热线升级", "system", type="notice")
+    someone.told("您的电表已换好", "agent", agent_name="小王", agent_id=1)
+    await floor.work()
+    for _ in range(3):
+        await floor.courier.sweep()
+    assert [template_id for _, template_id, _, _ in floor.client.templates] == ["T-agent"]
+    assert [(row.state, row.way) for row in someone.rows()] == [("parked", "template")] * 2
+
+
+async def test_who_has_left_keeps_nobody_from_being_called(floor: Floor) -> None:
+    gone, someone = floor.follower(), floor.follower()
+    for number in range(25):
+        gone.told(f"第{number}条", "agent", agent_name="小王", agent_id=1)
+    someone.told("您的电表已换好", "agent", agent_name="小王", agent_id=1)
+    await floor.work()
+    floor.write(lambda session: setattr(session.get_one(ChannelUser, gone.id), "followed", False))
+    for _ in range(3):
+        await floor.courier.sweep()
+    assert [openid for openid, *_ in floor.client.templates] == [someone.openid]
 
 
 async def test_a_call_that_did_not_get_through_is_made_again_later(floor: Floor) -> None:

@@ -161,6 +161,16 @@ async def test_a_ticket_is_good_for_a_minute_for_the_own_page_alone_and_is_no_se
         assert (await browser.post("/wechat/h5/session", headers=PAGE)).status_code == 401
 
 
+async def test_a_session_is_no_ticket_for_another_session(bridge: Bridge) -> None:
+    async with phone(bridge) as browser:
+        await through(bridge, browser, "o-alice")
+        token = (await session_in(bridge, browser))["token"]
+    async with phone(bridge) as other:
+        other.cookies.set("dianfu_h5", token, path="/wechat")
+        assert (await other.post("/wechat/h5/session", headers=PAGE)).status_code == 401
+        assert "/widget/v1.js" not in (await other.get("/wechat/h5")).text
+
+
 async def test_a_browser_that_keeps_no_cookie_goes_in_no_circle(bridge: Bridge) -> None:
     async with phone(bridge) as browser:
         assert "重新打开" in (await browser.get("/wechat/h5?in=1")).text

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bridge_kit import SetClock
 from channel_kit import Phone, account
 
 from api.channels.wechat import written
@@ -57,3 +58,20 @@ async def test_an_answer_that_had_gone_out_before_the_process_was_killed_is_not_
             now = at + timedelta(seconds=21)
             assert passive.settle_lost(session, up_since=up_since, written=other.parts.wechat.written, now=now) == 1
         assert [one.state for one in Phone(other, openid=phone.openid).deliveries] == ["sent"]
+
+
+async def test_who_asks_again_after_five_seconds_has_not_got_the_answer_and_a_duplicate_has(urls: Any) -> None:
+    clock = SetClock()
+    async with account(urls, clock=clock) as bridge:
+        phone = Phone(bridge)
+        fields = phone.fields("text", Content="查电费")
+        first = await phone.push(fields)
+        assert first.text == "答：查电费"
+        clock.ahead += timedelta(seconds=0.1)
+        assert (await phone.push(fields)).body == b"success"
+        clock.ahead += timedelta(seconds=5)
+        assert (await phone.push(fields)).text == first.text
+        clock.ahead += timedelta(seconds=20)
+        assert (await phone.push(fields)).body == b"success"
+        assert phone.states == [("sent", "passive")]
+        assert len(bridge.rasa.asked) == 1

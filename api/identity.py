@@ -1,0 +1,37 @@
+"""What the dialogue is told of a question: who asks, when, and what a person has left for the bot."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from core.conversation import Conversation, Message
+from core.handoff.book import Book
+from core.identity import Identity, issue_identity
+
+
+def metadata_of(
+    conversation: Conversation, message: Message, talks: tuple[str, ...], *, key: str, book: Book, now: datetime
+) -> dict[str, Any]:
+    """Return the metadata of a turn; `talks` were joined to the conversation, their orders may be told."""
+    identity = Identity(
+        conversation_id=conversation.id, customer_no=conversation.customer_no, accounts=tuple(conversation.accounts),
+        assurance=conversation.assurance_at(now), channel=conversation.channel, assured=conversation.assured_at(now),
+        conversations=talks,
+    )  # fmt: skip
+    metadata: dict[str, Any] = {
+        "identity": issue_identity(key, identity, now=now),
+        "asked_at": message.at.astimezone(UTC).isoformat(),  # the same when the turn is run again
+        "channel": conversation.channel,
+    }
+    if (note := handed_back(conversation, book, now=now)) is not None:
+        metadata["handed_back"] = note
+    return metadata
+
+
+def handed_back(conversation: Conversation, book: Book, *, now: datetime) -> dict[str, Any] | None:
+    """Return what a person has left for the bot, None if it is too old to be respected or there is nothing."""
+    note = conversation.note
+    if not note or not note.get("at"):
+        return None
+    return note if now - datetime.fromisoformat(note["at"]) < book.limits.hours("note") else None
