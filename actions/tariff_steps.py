@@ -16,7 +16,7 @@ from actions.tariff_words import TariffWords
 from core.account import Account
 from core.masking import mask_account_no
 from core.tariff import NoPlanInForce, Plan
-from core.tier_year import TierYear, tier_year
+from core.tier_year import TierYear, counts_earlier, tier_year
 
 
 class ActionExplainTier(ActionExplainTariff):
@@ -50,6 +50,8 @@ class ActionExplainTier(ActionExplainTariff):
         if account is None:
             return None
         try:
+            if counts_earlier(session, account=account, today=question.today):
+                return None
             return tier_year(session, account=account, book=self.services.book, today=question.today)
         except NoPlanInForce:
             return None

@@ -42,7 +42,7 @@ class ApiSettings(CoreSettings):
     wechat_token: SecretStr = SecretStr("")  # what pushes are signed with
     wechat_aes_key: SecretStr = SecretStr("")  # EncodingAESKey, 43 characters; empty: plain mode alone
     wechat_aes_key_previous: SecretStr = SecretStr("")  # while keys rotate
-    wechat_encrypted_only: bool = False  # refuse pushes in plain mode
+    wechat_encrypted_only: bool | None = None  # refuse pushes in plain mode; None: where there is a key
     wechat_url: str = "https://api.weixin.qq.com"
     wechat_oauth_url: str = "https://open.weixin.qq.com"
     wechat_choices: Literal["menu", "links", "numbers"] = (

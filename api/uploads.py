@@ -1,4 +1,8 @@
-"""Photos: `POST /v1/uploads` takes one in, `GET /v1/uploads/{id}` gives it back to the same conversation alone."""
+"""Photos: `POST /v1/uploads` takes one in, `GET /v1/uploads/{id}` gives it back to who may read what it belongs to.
+
+That is the conversation in which the holder of the token sits now, from where on they may read it; what was shown over
+the site and the app before that was joined is for logins and who showed it, never for WeChat.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from api.deps import ConversationDep, Parts, PartsDep
+from api.channels.seats import SeatDep, earlier_for, look, placed
+from api.deps import Parts, PartsDep
 from api.schemas import UploadAnswer
 from core import upload as photos
 from core.conversation import find_conversation
+from core.identity import Seat
 from core.upload import MAX_BYTES, Picture, UploadNotFound, UploadTooLarge
 
 router = APIRouter(prefix="/v1/uploads", tags=["web"])
@@ -24,8 +30,9 @@ _BODY = {"content": {kind: {"schema": {"type": "string", "format": "binary"}} fo
 
 
 @router.post("", status_code=HTTPStatus.CREATED, openapi_extra={"requestBody": {"required": True, **_BODY}})
-async def take_in(request: Request, conversation_id: ConversationDep, parts: PartsDep) -> UploadAnswer:
+async def take_in(request: Request, seat: SeatDep, parts: PartsDep) -> UploadAnswer:
     """Take a photo (JPEG, PNG or WebP as the raw body, at most 10 MB and 40 megapixels)."""
+    conversation_id = (await placed(parts, seat)).id
     await parts.store.read(lambda session: _room(session, conversation_id))
     content = await read_body(request)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -36,9 +43,13 @@ async def take_in(request: Request, conversation_id: ConversationDep, parts: Par
 
 
 @router.get("/{upload_id}", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
-async def give_back(upload_id: str, conversation_id: ConversationDep, parts: PartsDep) -> Response:
+async def give_back(upload_id: str, seat: SeatDep, parts: PartsDep) -> Response:
     """Return the photo as a JPEG."""
-    content = await parts.store.read(lambda session: content_of(session, parts, conversation_id, upload_id))
+
+    def work(session: Session) -> bytes:
+        return content_of(session, parts, _talk_of(session, seat, upload_id), upload_id)
+
+    content = await parts.store.read(work)
     return Response(content, media_type="image/jpeg", headers={"Content-Disposition": "inline"})
 
 
@@ -59,6 +70,22 @@ def _room(session: Session, conversation_id: str) -> None:
     """Refuse before the photo is read what would be refused afterwards."""
     find_conversation(session, conversation_id)
     photos.check_room(session, conversation_id)
+
+
+def _talk_of(session: Session, seat: Seat, upload_id: str) -> str:
+    """Return in which conversation a photo was shown that the holder of a seat may see; raises UploadNotFound."""
+    place = look(session, seat)
+    shown = session.get(photos.Upload, upload_id[: photos.ID_LENGTH])
+    if shown is None:
+        raise UploadNotFound(upload_id[:40])
+    began = find_conversation(session, seat.conversation_id, exact=True)
+    if shown.conversation_id == place.id:
+        since = began.joined_at if seat.claim is None and seat.user_id is None else None
+        if since is None or shown.created_at >= since:
+            return place.id
+    elif seat.user_id is None and any(one.id == shown.conversation_id for one in earlier_for(session, seat, place)):
+        return shown.conversation_id
+    raise UploadNotFound(upload_id[:40])
 
 
 def keep(session: Session, parts: Parts, conversation_id: str, picture: Picture) -> photos.Upload:

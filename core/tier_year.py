@@ -85,6 +85,19 @@ def tier_year(session: Session, *, account: Account, book: TariffBook, today: da
     )
 
 
+def counts_earlier(session: Session, *, account: Account, today: date) -> bool:
+    """Tell whether the step year of `today` may count what an earlier customer used: then none of it is told.
+
+    The company counts by account and year; who took it over in the year could reckon the other's use from the rest.
+    """
+    since = account.held_since
+    if since is None or since <= date(today.year, 1, 1):
+        return False
+    query = select(Bill.cum_before).where(Bill.account_id == account.id, Bill.period_first >= since)
+    own = session.execute(query.order_by(Bill.month).limit(1)).first()
+    return own is None or bool(own.cum_before)
+
+
 def service_of(account: Account, month: date, *, closing: bool = False, large_family: bool = True) -> Service:
     """Return what the account brings to its bounds in the year of `month`, as it was known then.
 

@@ -51,6 +51,7 @@ def prepare(environment: MutableMapping[str, str], root: Path) -> None:
         "DIANFU_WECHAT_SECRET": secrets.token_hex(16),
         "DIANFU_WECHAT_TOKEN": secrets.token_hex(12),
         "DIANFU_WECHAT_AES_KEY": "".join(secrets.choice(letters) for _ in range(42)) + "A",
+        "DIANFU_WECHAT_ENCRYPTED_ONLY": "false",  # its page lets one choose the mode while we run
         "DIANFU_WECHAT_URL": url(environment),
         "DIANFU_WECHAT_OAUTH_URL": url(environment),
         "DIANFU_WECHAT_TEMPLATES": json.dumps({kind: f"FAKE-{kind}" for kind in KINDS}),

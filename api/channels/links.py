@@ -28,6 +28,7 @@ from api.rasa import RasaFailed
 from core import outbox
 from core.channel import link, tenancy
 from core.channel.erase import FORGET, RETRIED_FOR, forget_pushes
+from core.channel.tables import ChannelUser
 from core.channel.tenancy import Bound
 from core.conversation import find_conversation
 from core.outbox import OutboxItem
@@ -36,6 +37,7 @@ from core.upload import erase_uploads
 log = structlog.get_logger("api.links")
 EVERY, NEWS_EVERY = 600.0, 1.0  # seconds
 FRESH = timedelta(minutes=10)  # so long nobody looks again whose the accounts of a conversation are
+PATIENCE = 0.5  # seconds that a message waits for that
 Page = dict[str, str]
 
 
@@ -98,6 +100,37 @@ async def look_at(parts: Parts, conversation_id: str) -> int:
         return tenancy.bound_in(session, find_conversation(session, conversation_id))
 
     return await _check(parts, await parts.store.read(bound))
+
+
+async def look_before(parts: Parts, channel: str, user_id: str) -> None:
+    """Do the same before a channel's user is heard who was silent for ten minutes, for half a second at most.
+
+    What takes longer goes on by itself; what fails is left to the loop.
+    """
+
+    def bound(session: Session) -> list[Bound]:
+        query = select(ChannelUser).where(ChannelUser.channel == channel, ChannelUser.user_id == user_id)
+        user = session.scalar(query)
+        conversation = find_conversation(session, user.conversation_id) if user is not None else None
+        quiet = conversation is not None and parts.clock() - conversation.last_at > FRESH
+        return tenancy.bound_in(session, conversation) if conversation is not None and quiet else []
+
+    async def work() -> int:
+        return await _check(parts, await parts.store.read(bound))
+
+    looking = asyncio.ensure_future(work())
+    _looking.add(looking)
+    looking.add_done_callback(_looked)
+    await asyncio.wait({looking}, timeout=PATIENCE)
+
+
+_looking: set[asyncio.Future[int]] = set()  # what nobody waits for must not be forgotten by Python either
+
+
+def _looked(done: asyncio.Future[int]) -> None:
+    _looking.discard(done)
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.warning("tenancy_not_looked_at", error=type(error).__name__)
 
 
 async def forget_due(parts: Parts) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep, bearer
 from core import conversation as log_of
-from core.channel.join import join
+from core.channel.join import join, joined_to
 from core.channel.link import home_of, is_gone, user_of_customer
 from core.channel.tables import OPEN, ChannelUser, Delivery
 from core.channel.writer import user_at
@@ -78,6 +78,13 @@ async def placed(parts: Parts, seat: Seat) -> Place:
         parts.bus.publish(place.id)
         return await parts.store.read(lambda session: look(session, seat))
     return place
+
+
+def earlier_for(session: Session, seat: Seat, place: Place) -> list[Conversation]:
+    """Return what was joined to a seat's conversation and is for its holder: a login's own talk, and what they said."""
+    found = [one for one in joined_to(session, place.id) if one.joined_at is not None]
+    number = seat.claim.customer_no if seat.claim is not None else None
+    return [one for one in found if one.id == seat.conversation_id or (number and one.customer_no == number)]
 
 
 def shown_instead(session: Session, seat: Seat, place: Place, upto: int) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.channels import links
-from api.channels.seats import Place, SeatDep, look, placed, shown_instead
+from api.channels.seats import Place, SeatDep, earlier_for, look, placed, shown_instead
 from api.deps import Parts, PartsDep, bearer
 from api.inbound import Inbound
 from api.problems import BadMessage
@@ -33,7 +33,6 @@ from api.turns import Outcome
 from core import conversation as log_of
 from core.binding import accounts_of
 from core.channel.deliveries import seen
-from core.channel.join import joined_to
 from core.channel.link import home_of
 from core.clock import SHANGHAI
 from core.handoff import speech
@@ -178,12 +177,11 @@ async def read_history(parts: Parts, seat: Seat, after: int) -> History:
 def _earlier(session: Session, seat: Seat) -> list[Earlier]:
     place = look(session, seat)
     found = []
-    for one in reversed(joined_to(session, place.id)):
-        own = seat.claim is not None and one.customer_no == seat.claim.customer_no
-        if (own or one.id == seat.conversation_id) and one.joined_at is not None:
-            rows = log_of.messages_after(session, one.id, max(0, one.next_seq - 1 - log_of.PAGE))
-            views = [MessageView.of(row) for row in rows]
-            found.append(Earlier(conversation_id=one.id, joined_at=one.joined_at.astimezone(SHANGHAI), messages=views))
+    for one in reversed(earlier_for(session, seat, place)):
+        assert one.joined_at is not None  # or it would not be earlier
+        rows = log_of.messages_after(session, one.id, max(0, one.next_seq - 1 - log_of.PAGE))
+        views = [MessageView.of(row) for row in rows]
+        found.append(Earlier(conversation_id=one.id, joined_at=one.joined_at.astimezone(SHANGHAI), messages=views))
     return found[:MOST_EARLIER]
 
 

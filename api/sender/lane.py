@@ -98,7 +98,7 @@ class Lane:
             result = await self._way.send(item)
         except Exception as error:
             log.error("send_broken", broadcast=item.broadcast_id, send=item.id, exc_info=error)
-            result = Result(Outcome(item, WAITING, type(error).__name__))
+            result = Result(Outcome(item, WAITING, type(error).__name__, unsure=True))
         finally:
             self._pacer.done()
             self._room.release()

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 CATCH_UP = 0.02  # of a second's messages may follow closer after a delay of our own
+GRAIN = 0.01  # seconds; those of one grain go together, which wakes everybody less often
 WINDOW, SLACK = 1.0, 1.03
 SLOWEST = 1 / 64  # of the full rate
 RECOVERS_EVERY, RECOVERS_BY = 10.0, 0.05  # seconds; of the full rate
@@ -35,7 +36,7 @@ class Pacer:
         """Wait until one more may be sent; `done` has to follow."""
         while (seconds := self._wait()) > 0:
             if seconds < math.inf:
-                await asyncio.sleep(seconds)
+                await asyncio.sleep(max(seconds, GRAIN))
             else:
                 self._freed.clear()
                 await self._freed.wait()

@@ -1,4 +1,4 @@
-"""Reads the sender's settings and puts its parts together."""
+"""Reads the sender's settings and puts its parts together: what announces, and what sends."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from api.sender.lane import MOST_AT_ONCE, Lane
 from api.sender.line import SendingLine
 from api.sender.loop import Sender
 from api.sender.settings import SenderSettings
+from api.sender.watch import causes_of, watch
 from api.sender.ways import SmsWay, TemplateWay
 from core.clock import system_clock
 from core.db import Database
 from core.proactive.kinds import SMS, Notices
+from core.proactive.rules import SourceRules
+from core.proactive.sources import sources
 
 log = structlog.get_logger("api.sender")
 WECHAT = "wechat"
@@ -41,6 +44,7 @@ async def serve(settings: SenderSettings, *, alive: Path | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     database, billing = Database(settings.bridge_url), Database(settings.billing_url, read_only=True)
+    workorder = Database(settings.workorder_url, read_only=True)
     notices = Notices.load(settings.data_dir / "notices.yaml")
     client = _client(settings)
     templates = Templates.load(settings.data_dir / "wechat" / "templates.yaml", settings.wechat_templates)
@@ -49,14 +53,20 @@ async def serve(settings: SenderSettings, *, alive: Path | None = None) -> None:
         WECHAT: Lane(WECHAT, TemplateWay(client, templates, settings.public_url), settings.wechat_rate),
         SMS: Lane(SMS, sms, settings.wechat_rate),
     }
+    looked_at = sources(
+        billing=billing, workorder=workorder, bridge=database, notices=notices,
+        rules=SourceRules.load(settings.data_dir / "notice_sources.yaml"), causes=causes_of(settings.data_dir),
+    )  # fmt: skip
     log.info("started", rate=settings.wechat_rate, wechat=client is not None, sms=bool(settings.sms_url))
     try:
-        await Sender(database, notices, lanes, system_clock, alive=alive).run(stop)
+        async with asyncio.TaskGroup() as group:  # the sender sets `stop` also when it fails
+            group.create_task(watch(looked_at, system_clock, stop))
+            group.create_task(Sender(database, notices, lanes, system_clock, alive=alive).run(stop))
     finally:
         await sms.close()
         if client is not None:
             await client.close()
-        for one in (database, billing):
+        for one in (database, billing, workorder):
             one.dispose()
     log.info("stopped")
 

@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.channels.wechat.client import WeChatClient
 from api.channels.wechat.errors import Verdict, WeChatRefused, WeChatUnreachable
-from api.channels.wechat.templates import BadValue, NoTemplate, Templates
+from api.channels.wechat.line import NOT_SENT
+from api.channels.wechat.templates import BadValue, Data, NoTemplate, Templates
 from api.sender.settings import SenderSettings
 from core.account import Customer, phone_context
 from core.clock import Clock
@@ -55,13 +56,16 @@ class TemplateWay:
 
     def __init__(self, client: WeChatClient | None, templates: Templates, public_url: str) -> None:
         self._client, self._templates, self._public_url = client, templates, public_url
+        self._filled: tuple[tuple[str, str, dict[str, str]], tuple[str, Data]] | None = (
+            None  # the last one: many are the same
+        )
 
     async def send(self, item: Item) -> Result:
         """See `Way.send`; without a template of the kind it waits in the conversation."""
         if self._client is None or item.openid is None:
             return in_conversation(item)
         try:
-            template_id, data = self._templates.fill(item.kind, item.values, wording=item.wording)
+            template_id, data = self._fill(item)
         except NoTemplate:
             return in_conversation(item)
         except BadValue as error:
@@ -72,8 +76,18 @@ class TemplateWay:
         except WeChatRefused as error:
             return refused(item, error)
         except WeChatUnreachable as error:
-            return Result(Outcome(item, WAITING, error.reason or "unreachable", again_after=0, counts=False), "away")
+            return _away(item, error.reason or "unreachable", unsure=error.sent)
         return Result(Outcome(item, SENT, remote_id=message_id))
+
+    def _fill(self, item: Item) -> tuple[str, Data]:
+        wanted = (item.kind, item.wording, item.values)
+        if self._filled is None or self._filled[0] != wanted:
+            self._filled = wanted, self._templates.fill(item.kind, item.values, wording=item.wording)
+        return self._filled[1]
+
+
+def _away(item: Item, reason: str, *, unsure: bool) -> Result:
+    return Result(Outcome(item, WAITING, reason, again_after=0, counts=False, unsure=unsure), "away")
 
 
 def in_conversation(item: Item) -> Result:
@@ -139,7 +153,7 @@ class SmsWay:
         try:
             answer = await self._http.post(self._url, json=body, headers={"Idempotency-Key": f"notice:{item.key}"})
         except httpx.HTTPError as error:  # whose text may name what was sent
-            return Result(Outcome(item, WAITING, type(error).__name__, again_after=0, counts=False), "away")
+            return _away(item, type(error).__name__, unsure=not isinstance(error, NOT_SENT))
         if answer.is_success:
             return Result(Outcome(item, SENT))
         code = f"sms {answer.status_code}"

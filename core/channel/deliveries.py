@@ -142,14 +142,10 @@ def failed(session: Session, ids: Collection[int], *, now: datetime, error: str,
 
 def park(session: Session, channel_user_id: int, sending: Collection[int] = ()) -> None:
     """Let all that waits for a user, and what was refused for want of a window, wait until the user writes."""
-    session.execute(
-        update(Delivery)
-        .where(
-            Delivery.channel_user_id == channel_user_id,
-            (Delivery.state == WAITING) | ((Delivery.state == SENDING) & Delivery.id.in_(sending)),
-        )
-        .values(state=PARKED)
-    )
+    for row in _ours(session, sending):
+        row.state = PARKED
+    waiting = update(Delivery).where(Delivery.channel_user_id == channel_user_id, Delivery.state == WAITING)
+    session.execute(waiting.values(state=PARKED))
 
 
 def bury(session: Session, ids: Collection[int], *, now: datetime, error: str, count: int = 0) -> None:
@@ -173,14 +169,10 @@ def revive(session: Session, delivery_id: int, *, now: datetime) -> bool:
 
 def drop(session: Session, channel_user_id: int, *, why: str, sending: Collection[int] = ()) -> None:
     """Send a user nothing of what waits: they have left."""
-    session.execute(
-        update(Delivery)
-        .where(
-            Delivery.channel_user_id == channel_user_id,
-            Delivery.state.in_(OPEN) | ((Delivery.state == SENDING) & Delivery.id.in_(sending)),
-        )
-        .values(state=DROPPED, error=why[:MAX_ERROR])
-    )
+    for row in _ours(session, sending):
+        row.state, row.error = DROPPED, why[:MAX_ERROR]
+    open_ = update(Delivery).where(Delivery.channel_user_id == channel_user_id, Delivery.state.in_(OPEN))
+    session.execute(open_.values(state=DROPPED, error=why[:MAX_ERROR]))
 
 
 def lost(session: Session, channel_user_id: int, ids: Collection[int]) -> None:
@@ -262,8 +254,13 @@ def _postpone(rows: Iterable[Delivery], *, now: datetime, until: datetime) -> No
 
 
 def _ours(session: Session, ids: Collection[int]) -> list[Delivery]:
-    """Return those that nobody else has taken since."""
-    return [row for row in _locked(session, ids) if row.state in (SENDING, *OPEN)]
+    """Return those that nobody else has taken since, and what `recover` took for sent while it still was on its way."""
+    rows = _locked(session, ids)
+    for row in rows:
+        if row.state == SENT and row.error == UNKNOWN:
+            row.state, row.way, row.sent_at, row.error = SENDING, None, None, None
+            row.part -= 1
+    return [row for row in rows if row.state in (SENDING, *OPEN)]
 
 
 def _locked(session: Session, ids: Collection[int]) -> list[Delivery]:

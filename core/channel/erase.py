@@ -19,7 +19,7 @@ from core import outbox
 from core.binding import Binding
 from core.channel.join import close_unreachable
 from core.channel.link import GONE, has_pages, is_gone, leave_behind
-from core.channel.tables import DROPPED, OPEN, ChannelUser, Delivery, Push, SendWindow
+from core.channel.tables import DROPPED, OPEN, PASSING, ChannelUser, Delivery, Push, SendWindow
 from core.conversation import Button, Conversation, Message
 from core.desk_note import DeskNote
 from core.handoff.tables import Handoff, HandoffEvent
@@ -82,7 +82,7 @@ def _forget_bindings(session: Session, user: ChannelUser, tombstone: str, *, now
 
 def _forget_sending(session: Session, user: ChannelUser, *, now: datetime) -> None:
     mine = Delivery.channel_user_id == user.id
-    session.execute(update(Delivery).where(mine, Delivery.state.in_(OPEN)).values(state=DROPPED))
+    session.execute(update(Delivery).where(mine, Delivery.state.in_((*OPEN, PASSING))).values(state=DROPPED))
     session.execute(delete(SendWindow).where(SendWindow.channel_user_id == user.id))
     session.execute(delete(Choice).where(Choice.subject == f"user:{user.id}"))
     session.execute(

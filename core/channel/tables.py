@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, UniqueConstraint
+from sqlalchemy import JSON, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import BridgeBase, Instant
@@ -64,6 +64,7 @@ class Delivery(BridgeBase):
         UniqueConstraint("conversation_id", "seq", "channel_user_id"),
         Index("ix_deliveries_due", "state", "next_at"),
         Index("ix_deliveries_user", "channel_user_id", "state"),
+        Index("ix_deliveries_sent", "channel_user_id", "sent_at"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[str] = mapped_column(String(36))
@@ -85,6 +86,12 @@ class Push(BridgeBase):
     """One message or event that a channel pushed, however often it came, and the answer that went back with it."""
 
     __tablename__ = "channel_pushes"
+    __table_args__ = (
+        Index(
+            "ix_channel_pushes_passing", "passing_at",
+            sqlite_where=text("passed_at IS NULL"), postgresql_where=text("passed_at IS NULL"),
+        ),
+    )  # fmt: skip
     channel: Mapped[str] = mapped_column(String(16), primary_key=True)
     external_id: Mapped[str] = mapped_column(String(120), primary_key=True)
     channel_user_id: Mapped[int] = mapped_column(index=True)

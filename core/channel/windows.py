@@ -17,6 +17,7 @@ from typing import Literal
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from core.channel.callback import TEMPLATE
 from core.channel.tables import PARKED, SENDING, WAITING, Delivery, SendWindow
 from core.locking import one_at_a_time
 
@@ -137,12 +138,10 @@ def remaining_of(rows: Iterable[SendWindow], now: datetime) -> Remaining | None:
 
 
 def unpark(session: Session, channel_user_id: int, *, now: datetime) -> None:
-    """Let all that is parked for a user be sent again."""
-    session.execute(
-        update(Delivery)
-        .where(Delivery.channel_user_id == channel_user_id, Delivery.state == PARKED)
-        .values(state=WAITING, next_at=now)
-    )
+    """Let all that is parked for a user be sent again; parked once more, it is news for which they are called."""
+    parked = update(Delivery).where(Delivery.channel_user_id == channel_user_id, Delivery.state == PARKED)
+    session.execute(parked.where(Delivery.way == TEMPLATE).values(way=None, error=None))
+    session.execute(parked.values(state=WAITING, next_at=now, attempts=0))
 
 
 def _windows(session: Session, channel_user_id: int) -> Sequence[SendWindow]:

@@ -16,18 +16,22 @@ from sqlalchemy.orm import Session, load_only
 from core.channel.tables import ChannelUser
 from core.proactive.choices import USER, subject_of
 from core.proactive.kinds import CHAT, SMS, Notices
-from core.proactive.sends import CHUNK, Item
-from core.proactive.tables import DONE, RUNNING, SENDING, SKIPPED, WAITING, Broadcast, Choice, Send
+from core.proactive.sends import CHUNK, UNKNOWN, Item, is_forgotten
+from core.proactive.tables import DONE, RUNNING, SENDING, SENT, SKIPPED, WAITING, Broadcast, Choice, Send
 
 SIDE_BY_SIDE = 20  # broadcasts that are sent in turn
 
 
 @dataclass
 class Picked:
-    """What goes next, what is left out and why, and broadcasts that have come too late or may be over."""
+    """What goes next, what is left out and why, what perhaps arrived and is not sent a second time (`unsure`).
+
+    And broadcasts that have come too late or may be over.
+    """
 
     items: list[Item] = field(default_factory=list)
     left_out: dict[str, list[int]] = field(default_factory=dict)
+    unsure: list[int] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
     empty: list[int] = field(default_factory=list)
 
@@ -55,7 +59,7 @@ def pick(session: Session, notices: Notices, *, channel: str, limit: int, turn: 
     had: dict[int, int] = {}
     while lined_up and limit > 0:
         found, lined_up = _share_out(session, lined_up, channel, limit, had, now=now)
-        _sort(session, found, picked)
+        _sort(session, found, picked, now=now)
         limit -= len(found)
     picked.empty = [number for number, count in had.items() if count == 0]
     return picked
@@ -73,6 +77,9 @@ def take(session: Session, picked: Picked, *, now: datetime) -> list[Item]:
     for reason, numbers in picked.left_out.items():
         chosen = update(Send).where(Send.id.in_(numbers), Send.state == WAITING)
         session.execute(chosen.values(state=SKIPPED, error=reason, next_at=now))
+    if picked.unsure:
+        perhaps = update(Send).where(Send.id.in_(picked.unsure), Send.state == WAITING)
+        session.execute(perhaps.values(state=SENT, error=UNKNOWN, next_at=now))
     for number in picked.late:
         _skip_late(session, number, now=now)
     for number in picked.empty:
@@ -111,13 +118,15 @@ def _waiting(session: Session, broadcast_id: int, channel: str, limit: int, afte
     return list(session.scalars(query.order_by(Send.next_at, Send.id).limit(limit).offset(after)))
 
 
-def _sort(session: Session, found: Sequence[tuple[Broadcast, Send]], picked: Picked) -> None:
+def _sort(session: Session, found: Sequence[tuple[Broadcast, Send]], picked: Picked, *, now: datetime) -> None:
     users = _users(session, [send.channel_user_id for _, send in found if send.channel_user_id is not None])
     declined = _declined(session, found)
     for broadcast, send in found:
         item = _item(broadcast, send, users)
         reason = _why_not(send, item, users, (send.recipient, broadcast.kind) in declined)
-        if reason:
+        if is_forgotten(send.sent_at, now=now):
+            picked.unsure.append(send.id)
+        elif reason:
             picked.left_out.setdefault(reason, []).append(send.id)
         else:
             picked.items.append(item)
@@ -128,6 +137,7 @@ def _item(broadcast: Broadcast, send: Send, users: dict[int, ChannelUser]) -> It
     return Item(
         send.id, broadcast.id, send.recipient, send.channel, broadcast.kind, broadcast.wording,
         {**broadcast.values, **send.values}, send.attempts, send.channel_user_id, one.user_id if one else None,
+        send.sent_at,
     )  # fmt: skip
 
 

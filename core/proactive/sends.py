@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,6 +59,7 @@ class Item:
     attempts: int
     channel_user_id: int | None
     openid: str | None = field(repr=False)
+    unsure_since: datetime | None = None  # when it was tried first without it being known whether it arrived
 
     @property
     def key(self) -> str:
@@ -82,6 +83,7 @@ class Outcome:
     again_after: float | None = None
     counts: bool = True
     left: bool = False  # the user does not follow us any more
+    unsure: bool = False  # nobody knows whether it arrived
     channel: str | None = None  # over which it went in the end, if another one
 
 
@@ -132,8 +134,9 @@ def recover(session: Session, *, now: datetime, but: Collection[int] = ()) -> Co
     for send in session.scalars(select(Send).where(Send.state == SENDING).order_by(Send.id)):
         if send.id in but:
             continue
-        if now - send.next_at > KNOWN_AGAIN:
-            send.state, send.error, send.sent_at = SENT, UNKNOWN, send.next_at
+        send.sent_at = send.sent_at or send.next_at
+        if now - send.sent_at > KNOWN_AGAIN:
+            send.state, send.error = SENT, UNKNOWN
         else:
             send.state, send.next_at = WAITING, now
         told[send.state] += 1
@@ -143,12 +146,20 @@ def recover(session: Session, *, now: datetime, but: Collection[int] = ()) -> Co
 def _change(one: Outcome, *, now: datetime) -> dict[str, Any]:
     attempts = one.item.attempts + one.counts
     state = DEAD if one.state == WAITING and attempts >= MAX_ATTEMPTS else one.state
+    since = one.item.unsure_since or (now if one.unsure else None)
+    if state == WAITING and is_forgotten(since, now=now):
+        return _change(replace(one, state=SENT, error=UNKNOWN), now=since or now)
     delay = timedelta(seconds=one.again_after) if one.again_after is not None else backoff(attempts)
     return {
         "new_state": state, "new_attempts": attempts, "new_error": (one.error or "")[:MAX_ERROR] or None,
         "new_channel": one.channel or one.item.channel, "new_remote_id": (one.remote_id or "")[:40] or None,
-        "new_next_at": now + delay if state == WAITING else now, "new_sent_at": now if state == SENT else None,
+        "new_next_at": now + delay if state == WAITING else now, "new_sent_at": now if state == SENT else since,
     }  # fmt: skip
+
+
+def is_forgotten(since: datetime | None, *, now: datetime) -> bool:
+    """Tell whether the other side may take another try for something new; `since`: see `Item.unsure_since`."""
+    return since is not None and now - since > KNOWN_AGAIN
 
 
 def backoff(attempts: int) -> timedelta:

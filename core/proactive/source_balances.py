@@ -132,9 +132,11 @@ def days_left(one: Standing, today: date) -> int | None:
 def _news(one: Standing, rules: BalanceRules, today: date) -> tuple[str, dict[str, str]] | None:
     values = {"account_tail": one.account_no[-4:], "balance": f"{one.balance:.2f}"}
     if one.prepaid:
+        if one.balance <= 0:
+            return "balance_out", values
         days = days_left(one, today)
-        if days is None:
-            return ("balance_few", values) if one.balance < rules.yuan else None
+        if not days:
+            return ("balance_few", values) if days == 0 or one.balance < rules.yuan else None
         return ("balance_low", values | {"days": str(days)}) if days < rules.days else None
     soon = one.due_on is not None and today <= one.due_on <= today + timedelta(days=rules.due_days)
     if one.due_on is None or not soon or one.balance >= 0:

@@ -72,7 +72,7 @@ class Send(BridgeBase):
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None] = mapped_column(String(200))
     remote_id: Mapped[str | None] = mapped_column(String(40))  # what the channel calls it
-    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)  # while it is not sent: when it perhaps was
     told_at: Mapped[datetime | None] = mapped_column(Instant)  # when it went into the log of a conversation
 
 

@@ -405,9 +405,9 @@ def test_an_order_of_a_joined_conversation_is_told_urged_and_withdrawn(writing: 
 
 
 def test_who_joined_an_order_on_a_page_leaves_it_in_the_home(writing: Desk) -> None:
-    number = file(writing, replace(REPAIR, conversation_id="somebody", customer_no="C9", account_no="4201000000001"))
-    other = replace(REPAIR, cause="page:1", conversation_id="page", customer_no="C8", account_no="4201000000001")
-    assert file(writing, other) == number
+    place = {"place_code": "T-1", "address": "万松里3栋502", "conversation_id": "somebody"}
+    number = file(writing, replace(REPAIR, **place))
+    assert file(writing, replace(REPAIR, **place | {"conversation_id": "page"}, cause="page:1")) == number
     said = joined(writing, CANCEL, text="撤销", entities=named(number))
     assert (said.response, state(writing, number)[0]) == ("utter_order_left", "accepted")
     with writing.services.workorder.reading() as session:

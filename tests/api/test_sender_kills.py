@@ -55,7 +55,7 @@ class Site:
         mine = {name: value for name, value in os.environ.items() if not name.startswith("DIANFU_")}
         self.variables = {
             **mine, **keys.fresh(), **wechat.variables, "DIANFU_ENV": "development", "DIANFU_BRIDGE_URL": url,
-            "DIANFU_BILLING_URL": "sqlite://", "DIANFU_WECHAT_RATE": str(RATE),
+            "DIANFU_BILLING_URL": "sqlite://", "DIANFU_WORKORDER_URL": "sqlite://", "DIANFU_WECHAT_RATE": str(RATE),
         }  # fmt: skip
 
     def start(self) -> subprocess.Popen[bytes]:

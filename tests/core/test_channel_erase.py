@@ -15,7 +15,7 @@ from core import conversation as log_of
 from core import outbox
 from core.channel import link
 from core.channel.erase import FORGET, forget_pushes, user_left
-from core.channel.tables import DROPPED, WECHAT, ChannelUser, Delivery, Push, SendWindow
+from core.channel.tables import DROPPED, PASSING, WECHAT, ChannelUser, Delivery, Push, SendWindow
 from core.conversation import Draft, Message
 from core.db import BridgeBase, Database
 from core.desk_note import DeskNote
@@ -105,6 +105,17 @@ def test_what_waits_is_dropped_the_case_ends_and_the_rest_is_asked_for(world: Wo
     assert {(row.type, row.text) for row in rows} == {("erased", "")}
     item = world.session.scalars(select(OutboxItem).where(OutboxItem.kind == FORGET)).one()
     assert item.payload == {"conversations": [talk.id], "user": user.id}
+
+
+def test_an_answer_that_was_being_given_to_who_leaves_is_not_on_its_way_for_ever(world: World) -> None:
+    user = world.user(OPENID)
+    talk = world.talk(user)
+    world.answers(talk, world.says(talk, "在吗"), "在")
+    row = world.session.scalars(select(Delivery).where(Delivery.channel_user_id == user.id)).one()
+    row.state = PASSING
+    user_left(world.session, user, NOW)
+    world.session.refresh(row)
+    assert row.state == DROPPED
 
 
 def test_who_follows_again_is_somebody_new(world: World) -> None:

@@ -212,7 +212,7 @@ def test_a_customer_asks_for_a_code_in_his_own_words(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["附近的营业厅在哪", "营业厅几点下班", "我在营业厅办了过户，现在到哪一步了", "验证码没收到", "柜台", "码",
-     "怎么去营业厅", "我在营业厅吵了一架要投诉"],
+     "怎么去营业厅", "我在营业厅吵了一架要投诉", "营业厅的号码是多少", "网点代码"],
 )  # fmt: skip
 def test_other_words_about_a_hall_are_left_to_the_dialogue(text: str) -> None:
     assert not WORDS.asks_for_code(text)

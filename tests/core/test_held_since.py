@@ -13,6 +13,7 @@ from core.account import Account, Customer
 from core.bill import Bill, NoBill, bills_between, latest_month
 from core.clock import add_months, first_of_month
 from core.payment import NoPayment, Payment, balance_of, payments_between
+from core.tier_year import counts_earlier
 from core.usage import NoReading, monthly_usage, reading_on, usage_between
 from tests.conftest import SEED_DAY, Seeded
 
@@ -82,3 +83,17 @@ def test_readings_of_before_are_not_shown(session: Session, account: Account) ->
 def test_who_has_held_the_account_all_along_sees_everything(seeded: Seeded, session: Session, account: Account) -> None:
     account.held_since = None
     assert len(bills_between(session, account=account, first=date(2025, 1, 1), last=seeded.today)) > 3
+
+
+def test_a_step_year_that_counts_another_customers_use_is_known_to(session: Session, account: Account) -> None:
+    account.held_since = None
+    assert not counts_earlier(session, account=account, today=SEED_DAY)
+    account.held_since = MOVED
+    own = session.scalars(
+        select(Bill).where(Bill.account_id == account.id, Bill.period_first >= MOVED).order_by(Bill.month)
+    ).first()
+    assert counts_earlier(session, account=account, today=SEED_DAY) is (own is None or bool(own.cum_before))
+    account.held_since = SEED_DAY
+    assert counts_earlier(session, account=account, today=SEED_DAY)  # nothing is billed yet, so nobody knows
+    account.held_since = date(SEED_DAY.year, 1, 1)
+    assert not counts_earlier(session, account=account, today=SEED_DAY)

@@ -158,6 +158,18 @@ def test_without_a_bill_a_few_yuan_are_few(world: World) -> None:
     assert world.told() == {"balance_few": {linked: "wechat"}}
 
 
+@pytest.mark.parametrize(
+    ("paid", "wording"), [("124.00", "balance_out"), ("100.00", "balance_out"), ("150.00", "balance_few")]
+)
+def test_money_that_is_used_up_is_no_number_of_days(world: World, paid: str, wording: str) -> None:
+    mine = world.account("C1", prepaid=True)
+    linked = world.follower("a", "C1")
+    world.bill(mine)  # 4 yuan a day until the end of October
+    world.pay(mine, paid)
+    world.look("balances")
+    assert world.told() == {wording: {linked: "wechat"}}
+
+
 def test_nobody_is_reminded_before_nine(world: World) -> None:
     mine = world.account("C1", prepaid=True)
     world.follower("a", "C1")

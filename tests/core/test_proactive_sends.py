@@ -256,3 +256,35 @@ def test_an_old_month_is_not_told_any_more(bridge: Database) -> None:
         conversation = find_conversation(session, user.conversation_id)
         assert bring_in(session, conversation, NOTICES, now=NOW + timedelta(days=31)) == 0
         assert session.scalars(select(Broadcast)).one().key == "k"
+
+
+def test_what_perhaps_arrived_is_tried_again_only_while_the_other_side_knows_it(bridge: Database) -> None:
+    number = told(bridge, 2)
+    [first, second] = take(bridge)
+    unsure = {"again_after": 0, "counts": False, "unsure": True}
+    settle(bridge, *(Outcome(item, "waiting", "ReadTimeout", **unsure) for item in (first, second)))
+    later = NOW + timedelta(minutes=5)
+    [tried, _] = take(bridge, now=later)
+    assert (tried.key, tried.unsure_since) == (first.key, NOW)
+    # It is the first try that counts, also when the next one surely failed.
+    settle(bridge, Outcome(tried, "waiting", "ConnectError", again_after=0, counts=False), now=later)
+    too_late = NOW + sends.KNOWN_AGAIN + timedelta(seconds=1)
+    assert take(bridge, now=too_late) == []
+    assert states(bridge, number) == {"sent": 1, "sending": 1}
+    with bridge.transaction() as session:
+        row = session.get_one(Send, tried.id)
+        assert (row.state, row.error, row.sent_at) == ("sent", "unknown", NOW)
+        assert sends.recover(session, now=too_late) == {"sent": 1}  # killed at its second try
+
+
+def test_a_try_that_ends_unsure_after_too_long_a_time_counts_as_sent(bridge: Database) -> None:
+    number = told(bridge, 1)
+    [item] = take(bridge)
+    settle(bridge, Outcome(item, "waiting", "ReadTimeout", again_after=0, counts=False, unsure=True))
+    [item] = take(bridge, now=NOW + sends.KNOWN_AGAIN)
+    late = NOW + sends.KNOWN_AGAIN + timedelta(seconds=5)
+    settle(bridge, Outcome(item, "waiting", "ReadTimeout", again_after=0, counts=False, unsure=True), now=late)
+    assert states(bridge, number) == {"sent": 1}
+    with bridge.reading() as session:
+        row = session.get_one(Send, item.id)
+        assert (row.error, row.sent_at) == ("unknown", NOW)

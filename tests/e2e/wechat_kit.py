@@ -73,7 +73,7 @@ def running(root: Path, **more: Any) -> Iterator[WeChatStack]:
         yield made
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Logged:
     """One message of the log."""
 

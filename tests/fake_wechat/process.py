@@ -65,6 +65,7 @@ class FakeWeChat:
         return {
             "DIANFU_WECHAT_APPID": self.appid, "DIANFU_WECHAT_SECRET": self.secret,
             "DIANFU_WECHAT_TOKEN": self.token, "DIANFU_WECHAT_AES_KEY": self.aes_key,
+            "DIANFU_WECHAT_ENCRYPTED_ONLY": "false",  # the mode may change while the bridge runs
             "DIANFU_WECHAT_URL": self.api_url, "DIANFU_WECHAT_OAUTH_URL": self.url,
             "DIANFU_WECHAT_TEMPLATES": json.dumps({kind: f"FAKE-{kind}" for kind in TEMPLATES}),
         }  # fmt: skip

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
+from api.sender.settings import SenderSettings
+from core.settings import CoreSettings
 from ops import serve, training
-from ops.environment import ACTIONS_NEVER, RASA_TAKES, RasaSettings, variables
+from ops.environment import ACTIONS_NEVER, RASA_TAKES, SENDER_NEVER, RasaSettings, variables
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("api", "actions", "rasa", "migrate")
+OURS = ("api", "sender", "actions", "rasa", "migrate")
 
 
 def stages() -> dict[str, list[tuple[str, str]]]:
@@ -94,7 +96,7 @@ def test_each_image_has_the_python_of_its_environment_and_its_locked_requirement
 def test_health_checks_are_python_that_compiles() -> None:
     checks = [json.loads(rest.partition(" CMD ")[2]) for rest in
               (instructions("bot", "HEALTHCHECK") + instructions("service", "HEALTHCHECK"))]  # fmt: skip
-    checks.append(SERVICES["actions"]["healthcheck"]["test"][1:])
+    checks += [SERVICES[name]["healthcheck"]["test"][1:] for name in ("actions", "sender")]
     for words in checks:
         assert words[:2] == ["python", "-c"]
         compile(words[2], "health check", "exec")
@@ -113,11 +115,11 @@ def test_the_bot_image_trains_and_runs_rasa_as_the_command_line_does() -> None:
         assert in_image("bot-build", path)
 
 
-@pytest.mark.parametrize("name", ["api", "actions", "migrate"])
+@pytest.mark.parametrize("name", ["api", "sender", "actions", "migrate"])
 def test_modules_that_are_run_are_in_the_service_image(name: str) -> None:
     command = SERVICES[name]["command"]
     assert command[:2] == ["python", "-m"]
-    assert in_image("service", f"{command[2]}/__main__.py")
+    assert in_image("service", f"{command[2].replace('.', '/')}/__main__.py")
 
 
 def test_the_service_image_holds_all_packages_and_their_data() -> None:
@@ -145,10 +147,22 @@ def test_every_required_variable_is_demanded_and_has_no_default_in_the_file() ->
 
 def test_each_process_gets_the_secrets_that_serve_gives_it() -> None:
     required = {name for name, default in variables().items() if default is None}
-    given = {name: required & set(SERVICES[name]["environment"]) for name in ("api", "actions", "rasa")}
+    given = {name: required & set(SERVICES[name]["environment"]) for name in ("api", "sender", "actions", "rasa")}
     assert given["rasa"] == required & RASA_TAKES
     assert given["actions"] == required - ACTIONS_NEVER
     assert given["api"] == required - {"DIANFU_ACTIONS_TOKEN"}
+    assert given["sender"] == required - SENDER_NEVER
+
+
+def test_the_sender_runs_as_serve_runs_it_with_all_its_settings_and_none_of_the_endpoints() -> None:
+    sender = SERVICES["sender"]
+    assert sender["command"][2:4] == ["api.sender", "--alive"]
+    assert sender["command"][4].startswith(f"{sender['tmpfs'][0]}/")  # all else is read only
+    assert sender["command"][4] in sender["healthcheck"]["test"][3]
+    own = set(SenderSettings.model_fields) - set(CoreSettings.model_fields)
+    given = {key.removeprefix("DIANFU_").lower() for key in sender["environment"]}
+    assert own <= given
+    assert not SENDER_NEVER & set(sender["environment"])
 
 
 def test_rasa_is_given_no_database_of_the_business() -> None:

@@ -129,11 +129,11 @@ def _event(
     user = user or known_user(session, WECHAT, openid)
     if user is None:
         return None
-    if name == "unsubscribe":
-        events.left(session, user, now=now)
-        return None
     push, is_new = passive.record(session, user, external_id, now=now)
     if push.channel_user_id != user.id:
+        return None  # of who has left; the same person may follow again before the channel stops asking
+    if name == "unsubscribe":
+        events.left(session, user, now=now)
         return None
     if is_new and name in events.CAUSES:
         user.followed = True

@@ -16,6 +16,9 @@ from core.channel.windows import Taken
 
 RATE_PAUSE = timedelta(seconds=60)
 NARROWEST = 500  # bytes; what WeChat finds too long even so is given up
+# A message that WeChat is ever too busy to take, though it takes others, is given up; if it takes none, much later.
+TRIES, TRIES_AT_ALL = 8, 24
+TRIED_FOR, TAKES_OTHERS = timedelta(minutes=5), timedelta(minutes=10)
 
 
 class Outcome(StrEnum):
@@ -50,6 +53,7 @@ class Sending:
 def outcome_of(one: Sending, habits: Habits) -> Outcome:
     """Return how a sending ended; what was learned from it goes into `habits`."""
     if one.error is None:
+        habits.taken_at = one.called_at
         return Outcome.SENT
     if isinstance(one.error, WeChatUnreachable):
         return Outcome.UNKNOWN if one.error.sent else Outcome.DEAD if one.sent else Outcome.PUT_OFF
@@ -60,7 +64,9 @@ def outcome_of(one: Sending, habits: Habits) -> Outcome:
     match one.verdict:
         case Verdict.WINDOW_CLOSED | Verdict.COUNT_USED:
             return Outcome.PARKED
-        case Verdict.RETRY | Verdict.TOKEN | Verdict.CONFIG | Verdict.RATE:
+        case Verdict.RETRY:
+            return Outcome.DEAD if _never_taken(one, habits) else Outcome.PUT_OFF
+        case Verdict.TOKEN | Verdict.CONFIG | Verdict.RATE:
             return Outcome.PUT_OFF
         case Verdict.NOT_ALLOWED:
             return _without_menus(one, habits)
@@ -94,6 +100,9 @@ def _keep(session: Session, one: Sending, outcome: Outcome, error: str, now: dat
     ids, user = one.shipment.ids, one.channel_user_id
     if outcome is Outcome.LOST:
         deliveries.lost(session, user, ids)
+    elif outcome is Outcome.DEAD and one.verdict is Verdict.RETRY and not one.sent:
+        deliveries.bury(session, ids[:1], now=now, error=error)  # which of them it was is not known
+        deliveries.failed(session, ids[1:], now=now, error=error, wait=timedelta(0))
     elif outcome is Outcome.DEAD:
         deliveries.bury(session, ids, now=now, error=error, count=one.sent)
     elif outcome is Outcome.PARKED:
@@ -107,6 +116,15 @@ def _keep(session: Session, one: Sending, outcome: Outcome, error: str, now: dat
     else:
         wait = RATE_PAUSE if one.verdict is Verdict.RATE else None
         deliveries.failed(session, ids, now=now, error=error, wait=wait)
+
+
+def _never_taken(one: Sending, habits: Habits) -> bool:
+    """Tell whether the first of a shipment has been refused so often that it must be the message itself."""
+    first = one.shipment.chosen[0]
+    tried = first.delivery.attempts + 1
+    takes = habits.taken_at is not None and one.called_at - habits.taken_at < TAKES_OTHERS
+    long = one.called_at - first.delivery.created_at > TRIED_FOR
+    return tried >= TRIES_AT_ALL or (tried >= TRIES and takes and long)
 
 
 def _without_menus(one: Sending, habits: Habits) -> Outcome:

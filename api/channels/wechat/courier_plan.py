@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from api.channels.wechat.render import LIMIT, Render, split
@@ -13,6 +14,7 @@ from core.clock import SHANGHAI
 from core.conversation import Message
 
 AGENT, IMAGE = "agent", "image"
+PHOTO_TRIES = 4  # after that, in 15 s, a photo is a text with a link to the page
 MENU = "msgmenu"
 
 
@@ -47,9 +49,13 @@ class Shipment:
 
 @dataclass
 class Habits:
-    """What the courier has learned: whether menus are allowed, and which deliveries WeChat finds too long."""
+    """What the courier has learned: whether menus are allowed, and which deliveries WeChat finds too long.
+
+    `taken_at`: when WeChat last took a message.
+    """
 
     menus: bool = True
+    taken_at: datetime | None = None
     narrow: dict[int, int] = field(default_factory=dict)  # delivery → bytes that its pieces may have
 
 
@@ -107,6 +113,8 @@ def _timed(message: Message) -> Message:
 def _photo(one: Waiting) -> Photo | None:
     upload_id = (one.message.card or {}).get("upload_id")
     if one.message.author != AGENT or one.message.type != IMAGE or not upload_id:
+        return None
+    if one.delivery.attempts >= PHOTO_TRIES:
         return None
     return Photo(one.message.conversation_id, str(upload_id))
 

@@ -21,7 +21,7 @@ TIMEOUT = httpx.Timeout(5, connect=CONNECT_SECONDS, pool=2)
 MEDIA_TIMEOUT = httpx.Timeout(5, connect=CONNECT_SECONDS, pool=2, write=15)
 ALL, ALL_MEDIA = 5.0, 20.0  # seconds for a request with its answer
 LIMITS = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=KEPT_SECONDS)
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _JSON = {"content-type": "application/json; charset=utf-8"}
 
 Answer = dict[str, Any]
@@ -87,7 +87,7 @@ class Line:
         except TimeoutError:
             reason = "TimeoutError"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            reason, sent = type(error).__name__, not isinstance(error, _NOT_SENT)
+            reason, sent = type(error).__name__, not isinstance(error, NOT_SENT)
         raise WeChatUnreachable(sent, reason)  # apart from the error itself, which names the address
 
 

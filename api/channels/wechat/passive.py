@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from api import papers
+from api.channels import links
 from api.channels.wechat import arrival, photos
 from api.channels.wechat.arrival import Arrived
 from api.channels.wechat.channel import WeChat
@@ -88,6 +89,8 @@ class Answering(Response):
         self._parts.bus.publish(arrived.conversation_id)  # what did not fit, or comes later, is the courier's
 
     async def _arrive(self) -> Arrived | None:
+        if not is_event(self._received.fields):
+            await links.look_before(self._parts, WECHAT, self._received.fields["FromUserName"])
         now = self._parts.clock()
         recording = self._parts.store.write(
             lambda session: arrival.arrive(session, self._parts, self._wechat, self._received, now=now)

@@ -76,7 +76,8 @@ class Gate:
             settings.wechat_token.get_secret_value(), settings.wechat_aes_key.get_secret_value(), settings.wechat_appid,
             settings.wechat_aes_key_previous.get_secret_value(),
         )  # fmt: skip
-        return cls(crypto, encrypted_only=settings.wechat_encrypted_only)
+        only = settings.wechat_encrypted_only
+        return cls(crypto, encrypted_only=bool(settings.wechat_aes_key.get_secret_value()) if only is None else only)
 
     def check(self, query: Mapping[str, str], *, now: datetime | None = None) -> None:
         """Check the signature of a request without looking at a body, as when the address is entered at Tencent's.

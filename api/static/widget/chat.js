@@ -7,8 +7,7 @@ class Chat {
     this.base = base;
     this.customer = customer;
     this.changed = changed;
-    this.items = [];
-    this.past = [];
+    [this.items, this.past, this.earlier] = [[], [], []];
     this.bySeq = new Map();
     this.clientIds = new Set();
     this.cursor = 0;
@@ -150,6 +149,7 @@ class Chat {
       for (const message of page.messages) this.cursor = Math.max(this.cursor, message.seq);
     } while (page.messages.length >= PAGE);
     this.loaded = true;
+    lookEarlier(this);
     this.setMode(page.mode);
     this.changed();
   }

@@ -56,7 +56,12 @@ function useFollowing(rows, waiting, typing) {
     box.current.scrollTop = row.offsetTop - 12;
     mark.current.placed = box.current.scrollTop;
   };
-  return { box, missed, onscroll, toEnd, show };
+  /* Rows that are put in above are nothing new. */
+  const grewAbove = (count) => {
+    mark.current.following = false;
+    mark.current.rows += count;
+  };
+  return { box, missed, onscroll, toEnd, show, grewAbove };
 }
 
 const IDEAS = ["上个月电费多少", "家里停电了", "电费为什么这么高", "过户要什么材料"];
@@ -114,7 +119,7 @@ function Log({ chat, big }) {
   const [shown, setShown] = useState(SHOWN_AT_ONCE);
   const { waiting, photos } = chat;
   const all = [...chat.past, ...chat.items];
-  const { box, missed, onscroll, toEnd, show } = useFollowing(all, [...photos.sending, ...waiting], chat.writer);
+  const { box, missed, onscroll, toEnd, show, grewAbove } = useFollowing(all, [...photos.sending, ...waiting], chat.writer);
   /* A link has named a message. */
   useLayoutEffect(() => {
     if (!chat.wantedSeq || !chat.loaded) return;
@@ -128,6 +133,19 @@ function Log({ chat, big }) {
     row.classList.add("wanted");
     show(row);
   }, [all.length, chat.loaded, shown]);
+  const onEarlier = () => {
+    grewAbove(chat.earlier.length + 1);
+    openEarlier(chat);
+    setShown(Infinity);
+    chat.wantedEnd = true;
+    box.current.focus();
+  };
+  useLayoutEffect(() => {
+    const row = chat.wantedEnd && box.current.querySelector(".before-here");
+    if (!row) return;
+    chat.wantedEnd = false;
+    box.current.scrollTop = row.offsetTop - box.current.clientHeight / 2;
+  }, [all.length, shown]);
   const empty = !all.length && !waiting.length && !photos.sending.length;
   return html`<div class="record">
     <div class="log" role="log" aria-live="polite" aria-label="对话记录" tabindex="0" ref=${box} onscroll=${onscroll}>
@@ -135,6 +153,8 @@ function Log({ chat, big }) {
         ${empty && html`<${Welcome} chat=${chat}/>`}
         ${all.length > shown &&
         html`<button type="button" class="quiet earlier" onclick=${() => setShown(shown + SHOWN_AT_ONCE)}>更早的消息</button>`}
+        ${chat.earlier.length > 0 && all.length <= shown &&
+        html`<button type="button" class="quiet earlier" onclick=${onEarlier}>查看之前的对话</button>`}
         <ul>
           ${rowsOf(chat, shown, big)}
           ${waiting.map((entry) => waitingRow(chat, entry))}

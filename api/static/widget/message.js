@@ -38,7 +38,7 @@ class Message extends Component {
 
   render({ item, big, first, last, choice, onPress, photos }) {
     if (item.author === "system" && item.type !== "safety") {
-      return html`<li class=${"notice" + (item.type === "survey" ? " survey" : "")} data-seq=${item.over ? null : item.seq}>
+      return html`<li class=${"notice " + (item.mark || (item.type === "survey" ? "survey" : ""))} data-seq=${item.over ? null : item.seq}>
         <span><${Words} text=${item.text}/></span>
         ${item.buttons.length > 0 && html`<${Buttons} item=${item} choice=${choice} onPress=${onPress}/>`}
       </li>`;

@@ -118,3 +118,34 @@ function turnThePage(chat) {
   chat.cursor = 0;
   chat.loaded = false;
 }
+
+/* What a login said over the site or the app before it was joined to the present conversation; WeChat is never told. */
+async function lookEarlier(chat) {
+  const { conversationId, customer } = chat;
+  if (!customer.token || chat.earlierOf === conversationId) return;
+  chat.earlierOf = conversationId;
+  try {
+    const ask = chat.ask("GET", () => "/v1/messages/earlier");
+    const found = await chat.sessions.within(ask, []);
+    if (found.late()) return;
+    const there = new Set(chat.past.map((item) => item.key));
+    const talks = found.conversations.filter((talk) =>
+      talk.messages.length && !talk.messages.some(({ seq }) => there.has(talk.conversation_id + ":" + seq)));
+    chat.earlier = talks.reverse().flatMap((talk) => talk.messages.map((message) => ({
+      ...message, key: talk.conversation_id + ":" + message.seq, over: true, buttons: [],
+    })));
+    chat.changed();
+  } catch (error) {
+    if (!(error instanceof Problem || error instanceof TypeError || error instanceof Halt)) throw error;
+    chat.earlierOf = null; /* it is no more than a convenience: the next reading tries again */
+  }
+}
+
+function openEarlier(chat) {
+  const divider = {
+    key: "earlier", author: "system", type: "notice", text: "以上是之前的对话", buttons: [], over: true, mark: "before-here",
+  };
+  chat.past = [...chat.earlier, divider, ...chat.past];
+  chat.earlier = [];
+  chat.changed();
+}

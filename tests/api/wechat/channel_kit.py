@@ -30,7 +30,7 @@ _openids = itertools.count(1)
 def wechat_settings(urls: tuple[str, str], **more: Any) -> ApiSettings:
     given = {
         "wechat_appid": APPID, "wechat_secret": "s" * 32, "wechat_token": TOKEN, "wechat_aes_key": KEY,
-        "public_url": PAGE, **more,
+        "public_url": PAGE, "wechat_encrypted_only": False, **more,
     }  # fmt: skip
     return settings(*urls, **given)
 

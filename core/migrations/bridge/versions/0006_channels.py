@@ -51,6 +51,10 @@ def upgrade() -> None:
     with op.batch_alter_table("channel_pushes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_channel_pushes_channel_user_id"), ["channel_user_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_channel_pushes_received_at"), ["received_at"], unique=False)
+        batch_op.create_index(
+            "ix_channel_pushes_passing", ["passing_at"], unique=False,
+            sqlite_where=sa.text("passed_at IS NULL"), postgresql_where=sa.text("passed_at IS NULL"),
+        )  # fmt: skip
 
     op.create_table(
         "channel_users",
@@ -93,6 +97,7 @@ def upgrade() -> None:
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_deliveries_due", ["state", "next_at"], unique=False)
         batch_op.create_index("ix_deliveries_user", ["channel_user_id", "state"], unique=False)
+        batch_op.create_index("ix_deliveries_sent", ["channel_user_id", "sent_at"], unique=False)
 
     op.create_table(
         "hall_codes",
