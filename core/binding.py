@@ -81,6 +81,8 @@ def apply_grant(
     joined to this one. Not `present`: somebody else has written since, and what stands in the conversation is theirs.
     """
     held = conversation.accounts if present else _held(session, conversation, user, seat)
+    for number in _proved_again(session, user, grant):
+        session.add(_row(conversation, number, user, seat, since=now, ended_at=None))
     for number in grant.add:
         if number not in held:
             session.add(_row(conversation, number, user, seat, since=now, ended_at=None))
@@ -103,6 +105,14 @@ def apply_grant(
 def unsettled(session: Session, *, limit: int = 100) -> list[Binding]:
     """Return the bindings of which it is not known yet whose contract they are, oldest first."""
     return list(session.scalars(select(Binding).where(Binding.owner_no.is_(None)).order_by(Binding.id).limit(limit)))
+
+
+def _proved_again(session: Session, user: ChannelUser | None, grant: Grant) -> list[str]:
+    """Return what a user who is no longer linked to the customer has proved anew, and may be linked by again."""
+    if user is None or user.customer_no is not None:
+        return []
+    looked_up = {row.account_no for row in bindings_of_user(session, user) if row.owner_no}
+    return [number for number in dict.fromkeys((*grant.add, *grant.assured)) if number in looked_up]
 
 
 def _held(session: Session, conversation: Conversation, user: ChannelUser | None, seat: str | None) -> list[str]:

@@ -16,7 +16,8 @@ from core.channel.tables import MAX_ERROR, PARKED, ChannelUser, Delivery
 from core.conversation import Message
 
 TEMPLATE = "template"  # way of a delivery
-KINDS = ("agent", "closing", "notice")
+OUTAGE = "outage"  # kind of a delivery: news of an outage for somebody who asked to be told
+KINDS = ("agent", "closing", "notice", OUTAGE)
 LONGEST_DELAY = timedelta(minutes=5)
 
 
@@ -30,7 +31,10 @@ class Call:
 
 
 def calls_due(session: Session, *, now: datetime, limit: int = 20) -> list[Call]:
-    """Return whom to call back now; who was called for something that is still parked is not called again."""
+    """Return whom to call back now; who was called for something that is still parked is not called again.
+
+    News of an outage that somebody asked for is told by a call each time, the latest alone if there are several.
+    """
     query = (
         select(Delivery, ChannelUser.user_id)
         .join(ChannelUser, ChannelUser.id == Delivery.channel_user_id)
@@ -43,13 +47,14 @@ def calls_due(session: Session, *, now: datetime, limit: int = 20) -> list[Call]
     )  # fmt: skip
     found: dict[int, Call] = {}
     for row, openid in session.execute(query).all():
-        if row.channel_user_id in found:
+        if row.kind == OUTAGE:
+            found[row.channel_user_id] = _call(session, row, openid)
+        elif row.channel_user_id in found:
             continue
-        if called(session, row.channel_user_id):
+        elif called(session, row.channel_user_id):
             mark(session, row.channel_user_id)
         else:
-            message = session.get_one(Message, (row.conversation_id, row.seq))
-            found[row.channel_user_id] = Call(openid, row, message)
+            found[row.channel_user_id] = _call(session, row, openid)
     return list(found.values())
 
 
@@ -76,6 +81,10 @@ def put_off(session: Session, channel_user_id: int, *, now: datetime) -> None:
     for row in rows:
         row.attempts += 1
         row.next_at = now + min(timedelta(seconds=2 ** min(row.attempts - 1, 9)), LONGEST_DELAY)
+
+
+def _call(session: Session, row: Delivery, openid: str) -> Call:
+    return Call(openid, row, session.get_one(Message, (row.conversation_id, row.seq)))
 
 
 def _parked(channel_user_id: int) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Update, func, select, update
 from sqlalchemy.orm import Session
 
 from core.channel.tables import (
@@ -35,6 +35,7 @@ LONGEST_DELAY = timedelta(minutes=5)
 IN_FLIGHT = (PASSING, SENDING)
 RETRY_FLIGHT = timedelta(seconds=1)
 SENDING_TAKES = timedelta(seconds=30)  # at most
+QUIET = "quiet"  # error of what is parked until the quiet hours are over
 UNKNOWN = "unknown"  # error of what was sent and perhaps did not arrive
 
 
@@ -146,6 +147,18 @@ def park(session: Session, channel_user_id: int, sending: Collection[int] = ()) 
         row.state = PARKED
     waiting = update(Delivery).where(Delivery.channel_user_id == channel_user_id, Delivery.state == WAITING)
     session.execute(waiting.values(state=PARKED))
+
+
+def rest(session: Session, chosen: Update, *, until: datetime, now: datetime) -> None:
+    """Let these wait for the end of the quiet hours; they go along if the user writes before. Nothing waits for them."""
+    if until > now:
+        session.execute(chosen.values(state=PARKED, error=QUIET, next_at=until))
+
+
+def wake(session: Session, *, now: datetime) -> None:
+    """Have sent what waited for the end of the quiet hours."""
+    over = update(Delivery).where(Delivery.state == PARKED, Delivery.error == QUIET, Delivery.next_at <= now)
+    session.execute(over.values(state=WAITING, error=None))
 
 
 def bury(session: Session, ids: Collection[int], *, now: datetime, error: str, count: int = 0) -> None:

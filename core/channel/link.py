@@ -28,7 +28,7 @@ from core.channel.users import begin_anew
 from core.channel.writer import PAGES, last_writer
 from core.conversation import Conversation, Message, change_mode
 from core.locking import one_at_a_time
-from core.proactive.speaker import carry_over
+from core.proactive.speaker import bring_back, carry_over
 
 GONE = "gone:"  # what the id of an erased user begins with
 JUST_NOW = timedelta(minutes=1)  # an answer so young was meant for who has just let the account go
@@ -156,6 +156,7 @@ def _taken_since(session: Session, row: Binding, user: ChannelUser) -> bool:
 def unlinked(session: Session, user: ChannelUser, *, now: datetime) -> Conversation:
     """End the link of a user (locked): a fresh conversation is theirs, and what was said stays with the customer."""
     old = log_of.find_conversation(session, user.conversation_id, lock=True)
+    bring_back(session, user)
     user.customer_no = user.linked_at = None
     leave_behind(session, user, old, now=now)
     return begun(session, user, now=now)
@@ -193,6 +194,7 @@ def _superseded(session: Session, older: ChannelUser, *, now: datetime) -> Conve
     The conversation stays too, unless the customer's pages took part in it: then the user, who may be somebody else by
     now, begins anew, and it is returned: nobody reads it any more.
     """
+    bring_back(session, older)
     older.customer_no = older.linked_at = None
     conversation = log_of.find_conversation(session, older.conversation_id, lock=True)
     conversation.customer_no = None

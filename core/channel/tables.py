@@ -70,7 +70,7 @@ class Delivery(BridgeBase):
     conversation_id: Mapped[str] = mapped_column(String(36))
     seq: Mapped[int]
     channel_user_id: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(10))  # answer | agent | closing | notice | safety
+    kind: Mapped[str] = mapped_column(String(10))  # answer | agent | closing | notice | outage | safety
     in_reply_to: Mapped[int | None]
     state: Mapped[str] = mapped_column(String(8), default=WAITING)
     next_at: Mapped[datetime] = mapped_column(Instant)  # a live request may hold it back for its passive reply

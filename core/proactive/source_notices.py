@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import select, update
+from sqlalchemy import Update, select, update
 from sqlalchemy.orm import Session
 
+from core.channel.callback import OUTAGE
+from core.channel.deliveries import rest
 from core.channel.tables import DROPPED, OPEN, Delivery
 from core.conversation import Conversation, Message
 from core.proactive import fanout
@@ -26,6 +28,8 @@ from core.proactive.speaker import Speaker, holding, speaker_of
 from core.proactive.tables import Send
 
 PROGRESS, MOVED = "order_progress", "promise_moved"
+OF_OUTAGES = ("outage_", "moved_outage_")  # with which the wordings begin that 来电告诉我 asks for
+JUST_NOW = timedelta(minutes=5)  # who has written is awake for so long
 WECHAT = "wechat"
 
 
@@ -52,7 +56,10 @@ def as_chosen(
     session: Session, conversation: Conversation, message: Message, *, key: str, wording: str,
     values: Mapping[str, str], manner: Manner, now: datetime,
 ) -> None:  # fmt: skip
-    """Let a notice that was just logged go the way that its customer chose."""
+    """Let a notice that was just logged go the way that its customer chose, and not by night."""
+    if wording.startswith(OF_OUTAGES):
+        session.flush()
+        session.execute(_pushing(conversation, message).values(kind=OUTAGE))
     kind = manner.kind_of(wording)
     if kind is None:
         return
@@ -62,16 +69,25 @@ def as_chosen(
     chosen = holding(session, speaker, manner.notices)[kind]
     session.flush()
     if not chosen.wanted or chosen.channel != WECHAT:
-        session.execute(
-            update(Delivery)
-            .where(
-                Delivery.conversation_id == conversation.id, Delivery.seq == message.seq, Delivery.state.in_(OPEN)
-            )
-            .values(state=DROPPED, error="chosen otherwise")
-        )  # fmt: skip
+        session.execute(_pushing(conversation, message).values(state=DROPPED, error="chosen otherwise"))
+    elif not (manner.notices.kinds[kind].wakes or _is_awake(session, conversation, now=now)):
+        rest(session, _pushing(conversation, message), until=manner.notices.quiet.over(now), now=now)
     # By itself a short message goes to nobody who has not asked for it: the conversation has it.
     if chosen.wanted and chosen.own and chosen.channel == SMS and speaker.is_customer:
         _by_sms(session, speaker.subject, kind, key, _values(manner.rules, kind, wording, values), manner, now=now)
+
+
+def _pushing(conversation: Conversation, message: Message) -> Update:
+    return update(Delivery).where(
+        Delivery.conversation_id == conversation.id, Delivery.seq == message.seq, Delivery.state.in_(OPEN)
+    )
+
+
+def _is_awake(session: Session, conversation: Conversation, *, now: datetime) -> bool:
+    """Tell whether the customer has just done something here: what follows from it is no surprise."""
+    latest = select(Message.at).where(Message.conversation_id == conversation.id, Message.author == "customer")
+    at = session.scalar(latest.order_by(Message.seq.desc()).limit(1))
+    return at is not None and now - at < JUST_NOW
 
 
 def _of(session: Session, conversation: Conversation) -> Speaker | None:

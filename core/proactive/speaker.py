@@ -102,3 +102,20 @@ def carry_over(session: Session, one: ChannelUser, customer_no: str) -> None:
             )
         session.delete(row)
     session.flush()
+
+
+def bring_back(session: Session, one: ChannelUser) -> None:
+    """Let what held for the customer of a channel's user hold for the user alone, before the link ends.
+
+    Above all nobody who wanted to hear nothing is written to again. What the customer hears by SMS is the customer's.
+    """
+    if one.customer_no is None:
+        return
+    known = set(session.scalars(select(Choice.kind).where(Choice.subject == user(one.id))))
+    for row in session.scalars(select(Choice).where(Choice.subject == customer(one.customer_no))).all():
+        if row.kind not in known and (row.channel == WECHAT or not row.wanted):
+            own = Choice(
+                subject=user(one.id), kind=row.kind, wanted=row.wanted, channel=row.channel, changed_at=row.changed_at
+            )
+            session.add(own)
+    session.flush()

@@ -262,3 +262,37 @@ def test_calls_are_due_once_for_all_that_is_parked(someone: Someone) -> None:
     deliveries.park(session, someone.user.id)
     assert due(NOW + 2 * SECOND) == []
     assert callback.called(session, someone.user.id)
+
+
+def test_who_is_called_is_called_again_for_what_is_parked_after_they_wrote(someone: Someone) -> None:
+    someone.told("一", "agent")
+    deliveries.park(someone.session, someone.user.id)
+    assert len(callback.calls_due(someone.session, now=NOW)) == 1
+    callback.mark(someone.session, someone.user.id)
+    assert callback.calls_due(someone.session, now=NOW) == []
+    windows.unpark(someone.session, someone.user.id, now=NOW)
+    someone.session.expire_all()
+    deliveries.park(someone.session, someone.user.id)
+    assert len(callback.calls_due(someone.session, now=NOW)) == 1
+
+
+@pytest.mark.parametrize("end", ["failed", "parked", "dead", "lost"])
+def test_what_counted_as_sent_too_early_is_corrected_by_who_knows_better(someone: Someone, end: str) -> None:
+    row, session, user = someone.told("一"), someone.session, someone.user.id
+    someone.claim(someone.due())
+    later = NOW + 31 * SECOND
+    assert deliveries.recover(session, now=later) == 1
+    assert (row.state, row.error, row.part) == ("sent", "unknown", 1)
+    match end:
+        case "failed":
+            deliveries.failed(session, [row.id], now=later, error="-1")
+        case "parked":
+            deliveries.park(session, user, [row.id])
+        case "dead":
+            deliveries.bury(session, [row.id], now=later, error="40033")
+        case "lost":
+            deliveries.lost(session, user, [row.id])
+    session.flush()
+    session.expire_all()
+    state = {"failed": "waiting", "lost": "dropped"}.get(end, end)
+    assert (row.state, row.part, row.sent_at, row.way) == (state, 0, None, None)

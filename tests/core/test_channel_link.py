@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from handoff_kit import BOOK
+from sqlalchemy import select
 
+from core.binding import accounts_of_user
 from core.channel import link, writer
-from core.channel.tables import DROPPED, PARKED, Delivery
+from core.channel.tables import DROPPED, PARKED, WECHAT, Delivery
 from core.conversation import ASSURED, Conversation, find_conversation
 from core.db import Database
 from core.handoff import life
 from core.handoff.tables import Handoff
+from core.proactive.choices import choose
+from core.proactive.choices import customer as customer_subject
+from core.proactive.choices import user as user_subject
+from core.proactive.tables import Choice
 from tests.core.channel_kit import ALICE, BOB, DAY, HERS, HIS, NOW, OWNERS, SECOND, World, fresh
 
 if TYPE_CHECKING:
@@ -252,6 +258,33 @@ def test_who_was_superseded_takes_the_customer_back_by_a_new_proof(world: World)
     world.now += timedelta(minutes=1)
     world.proves(world.talk(older), SECOND)
     assert (older.customer_no, newer.customer_no) == (ALICE, None)
+
+
+def test_who_was_superseded_takes_the_customer_back_by_proving_anew_what_they_still_hold(world: World) -> None:
+    older, newer = world.user("o-old"), world.user("o-new")
+    world.proves(world.talk(older), HERS)
+    world.now += timedelta(minutes=1)
+    world.proves(world.talk(newer), HERS)
+    world.now += timedelta(minutes=1)
+    world.proves(world.talk(older), HERS)
+    assert (older.customer_no, newer.customer_no) == (ALICE, None)
+    assert accounts_of_user(world.session, older) == [HERS]
+    world.lets_go(world.talk(older), HERS)
+    assert (older.customer_no, accounts_of_user(world.session, older)) == (None, [])
+
+
+def test_who_wanted_to_hear_nothing_hears_nothing_after_the_link_either(world: World) -> None:
+    older, newer = world.user("o-old"), world.user("o-new")
+    choose(world.session, user_subject(older.id), "outage", wanted=False, channel=WECHAT, now=NOW)
+    world.proves(world.talk(older), HERS)
+    choose(world.session, customer_subject(ALICE), "bill_ready", wanted=True, channel="sms", now=NOW)
+    choose(world.session, customer_subject(ALICE), "balance_low", wanted=False, channel="sms", now=NOW)
+    world.now += timedelta(minutes=1)
+    world.proves(world.talk(newer), HERS)
+    rows = world.session.scalars(select(Choice).where(Choice.subject == user_subject(older.id))).all()
+    assert {(row.kind, row.wanted) for row in rows} == {("outage", False), ("balance_low", False)}
+    world.lets_go(world.talk(newer), HERS)
+    assert world.session.get_one(Choice, (user_subject(newer.id), "outage")).wanted is False
 
 
 def test_the_later_proof_counts_though_both_are_looked_at_late(world: World) -> None:

@@ -18,7 +18,7 @@ from core.channel.callback import TEMPLATE, Call
 from core.clock import Clock
 
 log = structlog.get_logger("api.wechat.callback")
-AGENT_REPLIED, ORDER_PROGRESS = "agent_replied", "order_progress"
+AGENT_REPLIED, ORDER_PROGRESS, OUTAGE = KINDS = "agent_replied", "order_progress", "outage"
 _ORDER_NO = re.compile(r"(?<![0-9])20[0-9]{12}(?![0-9])", re.ASCII)
 _FIRST_LINE = 20  # characters of what happened; the rest stands in the next field
 _PUT_OFF = (Verdict.RETRY, Verdict.TOKEN, Verdict.RATE, Verdict.CONFIG)
@@ -36,7 +36,7 @@ class Callback:
 
     async def call(self) -> int:
         """Call back whoever is due and return how many were."""
-        if not any(self.wechat.templates.has(kind) for kind in (AGENT_REPLIED, ORDER_PROGRESS)):
+        if not any(self.wechat.templates.has(kind) for kind in KINDS):
             return 0
         # Written, not read: whom it finds to have been called already it marks.
         due = await self.store.write(lambda session: callback.calls_due(session, now=self.clock()))
@@ -47,8 +47,8 @@ class Callback:
 
         A process that dies before it has noted that calls again with the same key, which WeChat shows once.
         """
-        kind = ORDER_PROGRESS if one.delivery.kind == "notice" else AGENT_REPLIED
         templates, error = self.wechat.templates, None
+        kind = self._kind(one)
         try:
             template_id, data = self._filled(kind, one)
             url = templates.url(kind, self.public_url)
@@ -68,8 +68,15 @@ class Callback:
         await self.store.write(lambda session: _note(session, one, error))
         return error is None
 
+    def _kind(self, one: Call) -> str:
+        if one.delivery.kind == callback.OUTAGE and self.wechat.templates.has(OUTAGE):
+            return OUTAGE
+        return ORDER_PROGRESS if one.delivery.kind == "notice" else AGENT_REPLIED
+
     def _filled(self, kind: str, one: Call) -> tuple[str, Data]:
         message = one.message
+        if kind == OUTAGE:
+            return self.wechat.templates.fill(kind, {"area": message.text})  # what happened, as much as there is room for
         if kind == AGENT_REPLIED:
             return self.wechat.templates.fill(kind, {"agent": message.agent_name or ""})
         number = _ORDER_NO.search(message.text)

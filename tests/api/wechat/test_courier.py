@@ -265,6 +265,39 @@ async def test_what_wechat_will_never_take_is_given_up_and_the_next_goes_on(floo
     assert floor.figure("dianfu_wechat_dead") >= 1
 
 
+async def test_a_message_that_alone_is_refused_again_and_again_is_given_up_and_the_next_goes_on(floor: Floor) -> None:
+    someone, other = floor.follower(), floor.follower()
+    someone.writes()
+    for text in ("一", "二"):
+        someone.told(text)
+    floor.client.decide = lambda openid: refused(-1) if openid == someone.openid else None
+    for turn in range(8):
+        assert someone.states() == ["waiting"] * 2
+        other.writes()
+        other.told(f"{turn}")
+        await floor.work()
+        floor.later(minutes=3)
+    floor.client.decide = None
+    await floor.work()
+    assert (someone.states(), someone.left()) == (["dead", "sent"], 4)
+    assert floor.client.texts(someone.openid) == ["二"]
+
+
+async def test_while_wechat_takes_nothing_at_all_nothing_is_given_up_for_an_hour(floor: Floor) -> None:
+    someone = floor.follower()
+    someone.writes()
+    someone.told("一")
+    floor.client.decide = lambda _: refused(-1)
+    for _ in range(12):
+        await floor.work()
+        floor.later(minutes=5)
+    assert (someone.states(), someone.left()) == (["waiting"], 5)
+    for _ in range(13):
+        await floor.work()
+        floor.later(minutes=5)
+    assert (someone.states(), someone.left()) == (["dead"], 5)
+
+
 async def test_what_wechat_finds_too_long_goes_in_smaller_pieces(floor: Floor) -> None:
     someone = floor.follower()
     someone.writes()

@@ -77,3 +77,19 @@ async def test_without_a_window_no_photo_is_uploaded(floor: Floor) -> None:
     _sends_photo(floor, someone)
     await floor.work()
     assert (floor.client.uploads, someone.states()) == ([], ["parked"])
+
+
+async def test_a_photo_that_can_never_be_uploaded_becomes_a_link_and_the_next_goes_on(floor: Floor) -> None:
+    someone = floor.follower()
+    someone.writes()
+    _sends_photo(floor, someone)
+    someone.told("照片看到了吗", "agent", agent_name="小王", agent_id=1)
+    floor.client.upload_plan = [refused(-1)] * 100
+    for _ in range(4):
+        await floor.work()
+        assert someone.states() == ["waiting"] * 2
+        floor.later(seconds=10)
+    await floor.work()
+    assert someone.states() == ["sent"] * 2
+    assert "/wechat/h5#seq=1" in floor.client.texts()[0]
+    assert floor.client.texts()[1].endswith("照片看到了吗")

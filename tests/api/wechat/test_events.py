@@ -139,6 +139,18 @@ async def test_who_leaves_is_forgotten_and_meets_us_anew(start_account: Any) -> 
         assert [one.type for one in phone.log] == ["welcome"]
 
 
+async def test_news_of_leaving_that_comes_once_more_does_not_erase_who_follows_again(start_account: Any) -> None:
+    async with start_account() as bridge:
+        phone = Phone(bridge)
+        await phone.say("我叫李雷")
+        leaving = phone.fields("event", Event="unsubscribe")
+        await phone.push(leaving)
+        await phone.event("subscribe")
+        again = phone.user
+        assert (await phone.push(leaving)).body == b"success"
+        assert (phone.user.id, phone.user.followed, [one.type for one in phone.log]) == (again.id, True, ["welcome"])
+
+
 async def test_who_leaves_and_was_never_known_leaves_no_trace(sqlite_urls: Any) -> None:
     async with account(sqlite_urls) as bridge:
         assert (await Phone(bridge).event("unsubscribe")).body == b"success"

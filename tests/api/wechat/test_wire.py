@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from bridge_kit import settings
 from wire_kit import APPID, CRYPTO, FORMS, GATE, KEY, MODES, NOW, OLD_KEY, TEXT, TOKEN, Mode, push, query
 
 from api.channels.wechat.crypto import Crypto, sign
@@ -122,6 +124,21 @@ def test_plain_pushes_are_refused_where_only_encrypted_ones_are_allowed() -> Non
         assert GATE.open(asked | kind, body, now=NOW).fields == TEXT
         with pytest.raises(BadPush):
             strict.open(asked | kind, body, now=NOW)
+
+
+@pytest.mark.parametrize(("key", "only", "open_"), [
+    (KEY, None, False), (KEY, False, True), (KEY, True, False), ("", None, True), ("", False, True),
+])  # fmt: skip
+def test_where_there_is_a_key_plain_pushes_are_refused_unless_it_is_said(key: str, only: bool | None, open_: bool) -> None:
+    given = settings(
+        "sqlite://", "sqlite://", wechat_appid=APPID, wechat_secret="s" * 32, wechat_token=TOKEN, wechat_aes_key=key,
+        wechat_encrypted_only=only, public_url="https://kefu.example.cn",
+    )  # fmt: skip
+    gate, (asked, body) = Gate.of(given), push(TEXT)
+    if key:
+        assert gate.open(*push(TEXT, "safe"), now=NOW).fields == TEXT
+    with nullcontext() if open_ else pytest.raises(BadPush):
+        assert gate.open(asked, body, now=NOW).fields == TEXT
 
 
 @pytest.mark.parametrize("kind", ["AES", "des", "none", " aes"])
