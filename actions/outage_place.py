@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -32,6 +32,7 @@ class Where:
     account_no: str | None = None
     ask: str = ""
     candidates: tuple[Place, ...] = ()
+    pinned: bool = False  # it was not said: a point on the map was sent before
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,21 @@ class PlaceFinder:
         if named:
             return Where(ask="number")
         if not self.own or elsewhere:
-            return Where(ask="where")
+            return self._pinned() if not elsewhere else Where(ask="where")
         fitting = self._by_words()
         if len(self.own) == 1 or len(fitting) == 1:
             return self.of_account(fitting[0] if fitting else self.own[0])
         if before in self.own:
             return self.of_account(str(before))
         return Where(ask="account")
+
+    def _pinned(self) -> Where:
+        """Return the place of the point on the map that was sent before, if one was."""
+        point = clean(self.question.pinned)[:MAX_ADDRESS]
+        if not point:
+            return Where(ask="where")
+        where = self.of_text(point)
+        return replace(where, ask="" if where.ask == "exact" else where.ask, pinned=True)
 
     def _grown(self, part: str) -> str:
         """Return an address whose end was cut off (新华路北湖 of 新华路北湖小筑5栋), if the message names the place."""

@@ -73,6 +73,7 @@ class Question:
     slots: dict[str, Any]
     now: datetime
     leaning: Sequence[str]
+    pinned: str = ""  # the address of a point on the map that was sent a little before
 
     @classmethod
     def of(cls, tracker: Tracker, *, identity_key: str, clock: Clock, leaning: Sequence[str]) -> Question:
@@ -93,6 +94,7 @@ class Question:
             slots=dict(tracker.slots),
             now=_asked_at(metadata, now),
             leaning=leaning,
+            pinned=str(metadata.get("place") or ""),
         )
 
     @property

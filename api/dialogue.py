@@ -33,6 +33,7 @@ from core.clock import Clock
 from core.conversation import Conversation, Draft, Message
 from core.handoff import life
 from core.handoff.book import Book
+from core.pinned import pinned
 from core.proactive.kinds import Notices
 from core.proactive.said import bring_in
 from core.safety import Danger
@@ -233,17 +234,20 @@ class Dialogue:
 
     async def _put_to_rasa(self, conversation: Conversation, message: Message) -> BotTurn:
         """Ask Rasa, with what is known of who asks; what they filed before it was one conversation is theirs too."""
-        talks: tuple[str, ...] = ()
-        if conversation.customer_no is not None:
-            proved = bool(conversation.accounts)
-            talks = await self._store.read(lambda session: earlier_talks(session, message, proved=proved))
+        known, proved = conversation.customer_no is not None, bool(conversation.accounts)
+
+        def before(session: Session) -> tuple[tuple[str, ...], str | None]:
+            talks = earlier_talks(session, message, proved=proved) if known else ()
+            return talks, pinned(session, conversation.id, now=message.at, until=message.seq)
+
+        talks, place = await self._store.read(before)
         text, is_payload = message.text, False
         if message.payload and message.payload.startswith(SAY):
             text = message.payload.removeprefix(SAY)
         elif message.payload:
             text, is_payload = message.payload, True
         metadata = metadata_of(
-            conversation, message, talks, key=self._identity_key, book=self._book, now=self._clock()
+            conversation, message, talks, key=self._identity_key, book=self._book, now=self._clock(), place=place
         )  # fmt: skip
         return await self._rasa.turn(
             sender=conversation.sender, text=text if is_payload else typed(text)[:MAX_TO_RASA], payload=is_payload,

@@ -11,9 +11,10 @@ from core.identity import Identity, issue_identity
 
 
 def metadata_of(
-    conversation: Conversation, message: Message, talks: tuple[str, ...], *, key: str, book: Book, now: datetime
-) -> dict[str, Any]:
-    """Return the metadata of a turn; `talks` were joined to the conversation, their orders may be told."""
+    conversation: Conversation, message: Message, talks: tuple[str, ...], *, key: str, book: Book, now: datetime,
+    place: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the metadata of a turn; `talks` were joined to it, their orders may be told; `place`: a point sent lately."""
     identity = Identity(
         conversation_id=conversation.id, customer_no=conversation.customer_no, accounts=tuple(conversation.accounts),
         assurance=conversation.assurance_at(now), channel=conversation.channel, assured=conversation.assured_at(now),
@@ -24,6 +25,8 @@ def metadata_of(
         "asked_at": message.at.astimezone(UTC).isoformat(),  # the same when the turn is run again
         "channel": conversation.channel,
     }
+    if place is not None:
+        metadata["place"] = place
     if (note := handed_back(conversation, book, now=now)) is not None:
         metadata["handed_back"] = note
     return metadata

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,10 +20,12 @@ from core.handoff.queue import view_of
 from core.handoff.summary import danger_first, intents_of, summary_of, talk_of
 from core.handoff.tables import Handoff
 from core.handoff.words import END_HUMAN, HANDOFF, KEEP_WAITING, LEAVE_MESSAGE, LEAVE_QUEUE
+from core.pinned import LOCATION, pinned
 from core.text import folded
 from core.working_time import Due
 
 UPLOADED = '/inform{"upload"'  # how the payload of a photo begins
+MAX_ADDRESS = 200
 MESSAGE_WANTED = "message_wanted"  # type of the line after which the next words are a message for the agents
 
 
@@ -109,7 +113,15 @@ class WaitingRoom:
         angry = payload is None and self._book.rules.is_angry(message.text)
         if angry and not log_of.confirms(session, message):
             return self.enter(session, conversation, "anger", now=now)
+        if message.type == LOCATION and not _form_asks(session, conversation, message):
+            return [self._lone_pin(message)]
         return None
+
+    def _lone_pin(self, message: Message) -> Draft:
+        """Ask what a point on the map is sent for."""
+        words, place = self._wording, json.dumps({"address": message.text}, ensure_ascii=False)
+        buttons = ((words.pin_outage, f"/report_outage{place}"), (words.pin_hall, f"/find_service_hall{place}"))
+        return Draft("system", words.pin_lone.format(place=message.text), buttons=buttons)
 
     def _leave_message(self, session: Session, conversation: Conversation, message: Message, *, now: datetime) -> Draft:
         case = life.leave_message(session, conversation.id, book=self._book, now=now)
@@ -144,16 +156,33 @@ class WaitingRoom:
             text = words.noted + speech.standing(view, book=self._book, now=now) + words.hotline
         return Draft("system", text, "notice", buttons=speech.buttons(self._book))
 
+    def place_of(
+        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
+    ) -> str | None:
+        """Return the point on the map that a danger is at: one sent shortly before, unless the words name a place."""
+        if self._wording.names_place(message.text):
+            return None
+        return pinned(session, conversation.id, now=now, until=message.seq)
+
     def _danger_note(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> str:
-        """Ask for what was typed (where it is, most likely) to be added to the urgent order; return what is said."""
-        first = not outbox.asked_since(
-            session, kind="order_note", prefix=f"{conversation.id}:", since=conversation.mode_since
-        )
-        if message.payload is None:
-            outbox.put(session, kind="order_note", key=f"{conversation.id}:{message.seq}", now=now, payload={
-                "conversation_id": conversation.id, "text": message.text,
-            })  # fmt: skip
-        return self._wording.queued_danger_note if first else self._wording.danger_note_again
+        """Ask for what was said to be added to the urgent order; say what became of it, and what the order lacks."""
+        words, prefix, since = self._wording, f"{conversation.id}:", conversation.mode_since
+        kinds = ("urgent_order", "order_note")
+        before = outbox.asked_with(session, kinds=kinds, prefix=prefix, since=since)
+        placed = any(self._has_place(one) for one in before)
+        if message.payload is not None:
+            return words.queued_danger_kept
+        place = message.text if message.type == LOCATION or words.names_place(message.text) else None
+        payload = {"conversation_id": conversation.id, "text": message.text}
+        if place:
+            payload["address"] = place[:MAX_ADDRESS]
+        outbox.put(session, kind="order_note", key=f"{conversation.id}:{message.seq}", now=now, payload=payload)
+        if placed:
+            return words.danger_note_again
+        return words.queued_danger_note if place else words.queued_danger_unplaced
+
+    def _has_place(self, payload: dict[str, Any]) -> bool:
+        return bool(payload.get("address")) or self._wording.names_place(str(payload.get("description") or ""))
 
     def _is_message(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> bool:
         """Tell whether the last thing said was the invitation to write a message to the agents."""

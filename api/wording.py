@@ -55,6 +55,12 @@ class Wording(BaseModel):
     handoff: str
     queued_note: str
     queued_danger_note: str
+    queued_danger_unplaced: str
+    queued_danger_kept: str
+    place_words: str
+    pin_lone: str
+    pin_outage: str
+    pin_hall: str
     danger_note_again: str
     leave_words: list[str]
     keep_words: list[str]
@@ -87,9 +93,17 @@ class Wording(BaseModel):
     def _keeping(self) -> list[re.Pattern[str]]:
         return [re.compile(words) for words in self.keep_words]
 
+    @cached_property
+    def _place(self) -> re.Pattern[str]:
+        return re.compile(self.place_words)
+
     def asks_for_person(self, text: str) -> bool:
         """Tell whether the whole text is one of the plain words for a person; the model understands the others."""
         return folded(text).strip("。.!！?？~，, ") in self._handoff
+
+    def names_place(self, text: str) -> bool:
+        """Tell whether a text names a place: a road, a compound, a building."""
+        return self._place.search(text) is not None
 
     def leaves_queue(self, text: str) -> bool:
         """Tell whether a short text says that its writer will not wait for a person any longer."""

@@ -18,6 +18,7 @@ from core.channel.tables import ChannelUser
 from core.conversation import ASSURED, Conversation
 from core.db import BridgeBase, Instant
 from core.identity import Grant
+from core.proactive.withdrawn import let_go
 
 NOBODY = ""  # `owner_no` of an account that the billing system does not know
 
@@ -141,6 +142,9 @@ def _end(
     rows = session.scalars(query).all()
     for row in rows:
         row.ended_at = now
+    if user is not None:
+        session.flush()
+        let_go(session, user.id, number, accounts_of_user(session, user), now=now)
     # Of the app's own binding only such a row says that it was let go; of a user's it is the news.
     if user is not None or not rows:
         session.add(_row(conversation, number, user, seat, since=now, ended_at=now))

@@ -51,14 +51,6 @@ def put(session: Session, *, kind: str, key: str, payload: dict[str, Any], now: 
         session.flush()
 
 
-def asked_since(session: Session, *, kind: str, prefix: str, since: datetime) -> bool:
-    """Tell whether a delivery of this kind, its key beginning with `prefix`, was asked for since then."""
-    query = select(OutboxItem.id).where(
-        OutboxItem.kind == kind, OutboxItem.key.startswith(prefix, autoescape=True), OutboxItem.created_at >= since
-    )
-    return session.scalar(query.limit(1)) is not None
-
-
 def put_done(session: Session, *, kind: str, key: str, payload: dict[str, Any], now: datetime) -> bool:
     """Record a delivery that this very transaction makes; false if it was made before, so that it is not made twice."""
     known = session.scalar(select(OutboxItem.id).where(OutboxItem.kind == kind, OutboxItem.key == key))
@@ -102,6 +94,14 @@ def settle(
     if item.kind not in ENDLESS and (hopeless or item.attempts >= MAX_ATTEMPTS):
         item.dead_at = now
     return item
+
+
+def asked_with(session: Session, *, kinds: tuple[str, ...], prefix: str, since: datetime) -> list[dict[str, Any]]:
+    """Return what was asked for since then under keys of a prefix, oldest first, delivered or not."""
+    query = select(OutboxItem.payload).where(
+        OutboxItem.kind.in_(kinds), OutboxItem.key.startswith(prefix, autoescape=True), OutboxItem.created_at >= since
+    )
+    return list(session.scalars(query.order_by(OutboxItem.id)))
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ class _Rules(BaseModel):
     follow_up_human: str
     follow_up_pending: str
     follow_up_again: str
+    follow_up_placed: str
+    follow_up_placed_human: str
     harmless: list[str]
     unless: list[str]
     kinds: list[_Kind]
@@ -70,6 +72,8 @@ class SafetyLine:
         self.follow_up_human = rules.follow_up_human
         self.follow_up_pending = rules.follow_up_pending
         self.follow_up_again = rules.follow_up_again
+        self.follow_up_placed = rules.follow_up_placed
+        self.follow_up_placed_human = rules.follow_up_placed_human
         self._harmless = _any_of(rules.harmless)
         self._unless = _any_of(rules.unless)
         self._kinds = [(_any_of(kind.patterns), _any_of(kind.unless), _danger(kind)) for kind in rules.kinds]
@@ -100,15 +104,21 @@ class SafetyLine:
         """Return the danger of unknown kind: one that the model understood and the rules did not."""
         return self._general
 
-    def wording(self, danger: Danger, *, filed: bool, human: bool = False, again: bool = False) -> str:
+    def wording(
+        self, danger: Danger, *, filed: bool, human: bool = False, again: bool = False, place: str | None = None
+    ) -> str:
         """Return what the customer is told: what to do, whom to call, what comes next.
 
-        `human`: a person reads along; `again`: the danger was reported before, and the place is not asked once more.
+        `human`: a person reads along; `again`: the danger was reported before, and the place is not asked once more;
+        `place`: what the order has for it.
         """
         if not danger.order:
             return danger.say
         if again and filed:
             return "\n".join((danger.say, self.call, self.follow_up_again))
+        if place and filed:
+            placed = self.follow_up_placed_human if human else self.follow_up_placed
+            return "\n".join((danger.say, self.call, placed.format(place=place)))
         filed_words = self.follow_up_human if human else self.follow_up
         return "\n".join((danger.say, self.call, filed_words if filed else self.follow_up_pending))
 

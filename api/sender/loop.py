@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -24,6 +24,7 @@ from core.proactive.sends import Item
 log = structlog.get_logger("api.sender")
 BOOK_SECONDS, IDLE_SECONDS, FAN_SECONDS = 0.4, 0.5, 0.1
 CHAT_AT_ONCE = 200
+COMPLAINS_EVERY = timedelta(minutes=1)
 DRAIN_SECONDS = 7.0  # longer than a call may take
 
 
@@ -52,6 +53,7 @@ class Sender:
         self._alive, self._turn = alive, 0
         self._results: list[Result] = []  # not written yet
         self._back: list[Item] = []
+        self._complained_at: datetime | None = None
         self._uncertain = True  # whether sends may be marked as on their way that nobody has in hand
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -165,7 +167,15 @@ class Sender:
         self._turn += 1
         wanted = {**page.wanted, **({CHAT: CHAT_AT_ONCE} if page.taking else {})}
         with self._database.reading() as session:
-            return {
+            picked = {
                 channel: picking.pick(session, self._notices, channel=channel, limit=limit, turn=self._turn, now=now)
                 for channel, limit in wanted.items()
             }
+        self._complain({wording for one in picked.values() for wording in one.unsayable}, now)
+        return picked
+
+    def _complain(self, unsayable: set[str], now: datetime) -> None:
+        """Say that broadcasts wait for words that are gone from the file, once a minute."""
+        if unsayable and (self._complained_at is None or now - self._complained_at >= COMPLAINS_EVERY):
+            self._complained_at = now
+            log.error("wording_gone", wordings=sorted(unsayable))

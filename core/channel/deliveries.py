@@ -141,6 +141,12 @@ def failed(session: Session, ids: Collection[int], *, now: datetime, error: str,
         row.state, row.error, row.next_at = WAITING, error[:MAX_ERROR], now + (delay if wait is None else wait)
 
 
+def afresh(session: Session, ids: Collection[int], *, now: datetime) -> None:
+    """Let these wait as if they had never been tried: what was refused was another one that they went along with."""
+    for row in _ours(session, ids):
+        row.state, row.next_at, row.attempts = WAITING, now, 0
+
+
 def park(session: Session, channel_user_id: int, sending: Collection[int] = ()) -> None:
     """Let all that waits for a user, and what was refused for want of a window, wait until the user writes."""
     for row in _ours(session, sending):
@@ -150,7 +156,7 @@ def park(session: Session, channel_user_id: int, sending: Collection[int] = ()) 
 
 
 def rest(session: Session, chosen: Update, *, until: datetime, now: datetime) -> None:
-    """Let these wait for the end of the quiet hours; they go along if the user writes before. Nothing waits for them."""
+    """Let these wait for the end of the quiet hours; what is sent before, or said to a user who writes, takes them."""
     if until > now:
         session.execute(chosen.values(state=PARKED, error=QUIET, next_at=until))
 

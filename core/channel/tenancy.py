@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from core import conversation as log_of
 from core.account import Account, Customer
-from core.binding import NOBODY, Binding
+from core.binding import NOBODY, Binding, accounts_of_user
 from core.channel.link import reconsider
 from core.channel.tables import ChannelUser
 from core.channel.writer import user_at
 from core.conversation import Conversation
 from core.handoff.case import say
 from core.masking import mask_account_no
+from core.proactive.withdrawn import let_go
 
 BATCH = 500
 
@@ -73,6 +74,9 @@ def void(
         query = select(ChannelUser).where(ChannelUser.channel == row.channel, ChannelUser.user_id == row.channel_user)
         user = session.scalar(query.with_for_update().execution_options(populate_existing=True))
         row.ended_at = now
+        session.flush()
+        if user is not None:
+            let_go(session, user.id, row.account_no, accounts_of_user(session, user), now=now)
         return _void_of_user(session, user, row.account_no, words, open_for=open_for, now=now) if user else []
     row.ended_at = now
     changed = []

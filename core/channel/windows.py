@@ -141,7 +141,7 @@ def unpark(session: Session, channel_user_id: int, *, now: datetime) -> None:
     """Let all that is parked for a user be sent again; parked once more, it is news for which they are called."""
     parked = update(Delivery).where(Delivery.channel_user_id == channel_user_id, Delivery.state == PARKED)
     session.execute(parked.where(Delivery.way == TEMPLATE).values(way=None, error=None))
-    session.execute(parked.values(state=WAITING, next_at=now, attempts=0))
+    session.execute(parked.values(state=WAITING, next_at=now, attempts=0, error=None))
 
 
 def _windows(session: Session, channel_user_id: int) -> Sequence[SendWindow]:

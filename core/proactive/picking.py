@@ -32,6 +32,7 @@ class Picked:
     items: list[Item] = field(default_factory=list)
     left_out: dict[str, list[int]] = field(default_factory=dict)
     unsure: list[int] = field(default_factory=list)
+    unsayable: set[str] = field(default_factory=set)  # wordings that are gone from the file: their broadcasts wait
     late: list[int] = field(default_factory=list)
     empty: list[int] = field(default_factory=list)
 
@@ -53,7 +54,8 @@ def pick(session: Session, notices: Notices, *, channel: str, limit: int, turn: 
     """Choose up to `limit` sends over a channel, of all broadcasts in turn (`turn` says who is first)."""
     picked, under_way = Picked(), running(session, now=now)
     picked.late = [one.id for one in under_way if one.expires_at is not None and one.expires_at <= now]
-    ready = [one for one in under_way if one.id not in picked.late and notices.may_go(one.wording, now=now)]
+    picked.unsayable = {one.wording for one in under_way if one.wording not in notices.wordings}
+    ready = [one for one in under_way if one.id not in picked.late and _may_go(one, notices, now=now)]
     first = turn % len(ready) if ready else 0
     lined_up = (ready[first:] + ready[:first])[:SIDE_BY_SIDE]
     had: dict[int, int] = {}
@@ -63,6 +65,10 @@ def pick(session: Session, notices: Notices, *, channel: str, limit: int, turn: 
         limit -= len(found)
     picked.empty = [number for number, count in had.items() if count == 0]
     return picked
+
+
+def _may_go(one: Broadcast, notices: Notices, *, now: datetime) -> bool:
+    return one.wording in notices.wordings and notices.may_go(one.wording, now=now)
 
 
 def take(session: Session, picked: Picked, *, now: datetime) -> list[Item]:

@@ -27,7 +27,8 @@ from core.proactive.tables import RUNNING, STOPPED, Broadcast, Send
 
 PREFIX = "outage:"
 FORTHCOMING, SUDDEN = "planned_outage", "outage"  # kinds
-SOON = timedelta(hours=12)  # what begins so soon is told at any hour
+AT_LEAST = timedelta(hours=1)  # before it begins one hears of it; where the morning is too late for that, by night
+TOLD_WITHIN = timedelta(days=90)  # news of what is under way or ahead is not older
 SENDING_TAKES = timedelta(hours=2)  # at most, when all that had to wait goes out in the morning
 
 
@@ -70,7 +71,7 @@ class Outages:
         if not outages:
             return False
         with self._bridge.reading() as session:
-            told = {one.id: _told(session, one.id) for one in outages}
+            told = _told(session, [one.id for one in outages], now)
         fresh = [(one, news) for one in outages if (news := self._news(one, told[one.id], now)) is not None]
         for outage, news in fresh:
             self._announce(outage, news, now)
@@ -125,10 +126,17 @@ class Outages:
             "area": one.area, "started_at": one.started_at.isoformat(), "expected_at": end.isoformat(),
             "cause": self._causes.get(one.cause or "", self._causes["maintenance"]),
         }  # fmt: skip
-        wording = "planned_outage_moved" if told else "planned_outage"
-        if not told and one.started_at - now < timedelta(days=rules.announced_days):
-            wording = "planned_outage_soon" if one.started_at - now < SOON else "planned_outage_short"
-        return News(key, FORTHCOMING, wording, values, one.started_at)
+        return News(key, FORTHCOMING, self._words_ahead(one, now, first=not told), values, one.started_at)
+
+    def _words_ahead(self, one: Outage, now: datetime, *, first: bool) -> str:
+        quiet, left = self._notices.quiet, one.started_at - now
+        if any(quiet.holds(at) and one.started_at < quiet.over(at) + AT_LEAST for at in (now, now + SENDING_TAKES)):
+            return "planned_outage_soon" if first else "planned_outage_moved_soon"
+        if not first:
+            return "planned_outage_moved"
+        if left >= timedelta(days=self._rules.outages.announced_days):
+            return "planned_outage"
+        return "planned_outage_short" if one.kind == TEMPORARY else "planned_outage_late"
 
     def _under_way(
         self, one: Outage, base: str, told: Sequence[str], until: datetime, now: datetime
@@ -210,9 +218,18 @@ def _of_interest(session: Session, rules: OutageRules, now: datetime) -> list[Ou
     return list(session.scalars(query.order_by(Outage.id)))
 
 
-def _told(session: Session, outage_id: int) -> list[str]:
-    query = select(Broadcast.key).where(Broadcast.key.startswith(f"{PREFIX}{outage_id}:", autoescape=True))
-    return list(session.scalars(query.order_by(Broadcast.id)))
+def _told(session: Session, outage_ids: Sequence[int], now: datetime) -> dict[int, list[str]]:
+    """Return what was told of each outage, in order."""
+    query = select(Broadcast.key).where(
+        Broadcast.key.startswith(PREFIX, autoescape=True), Broadcast.kind.in_((FORTHCOMING, SUDDEN)),
+        Broadcast.created_at > now - TOLD_WITHIN,
+    )  # fmt: skip
+    found: dict[int, list[str]] = {one: [] for one in outage_ids}
+    for key in session.scalars(query.order_by(Broadcast.id)):
+        number = key.split(":")[1]
+        if number.isdecimal() and int(number) in found:
+            found[int(number)].append(key)
+    return found
 
 
 def _is_same(told: str, key: str) -> bool:

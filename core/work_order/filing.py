@@ -92,11 +92,13 @@ def open_urgent(
     now: datetime,
     conversation_id: str | None = None,
     customer_no: str | None = None,
+    address: str | None = None,
 ) -> WorkOrder:
     """Open an urgent order for a danger; the same cause, and more of the same conversation, is the same order."""
     filing = Filing(
         cause=cause, kind=kind, category=category, priority=URGENT, family=DANGER, account_no=account_no,
         customer_no=customer_no, conversation_id=conversation_id, description=description,
+        address=address,
     )  # fmt: skip
     return file_order(session, filing, keyring=keyring, now=now).order
 
@@ -104,6 +106,13 @@ def open_urgent(
 def address_hash(address: str, *, keyring: Keyring) -> str:
     """Return the keyed hash under which an address is compared: width, case and blanks do not matter."""
     return keyring.blind(folded(address), ADDRESS_COLUMN)
+
+
+def place_at(order: WorkOrder, address: str, *, keyring: Keyring) -> None:
+    """Note where an order is, unless that is known."""
+    if order.address_cipher is None:
+        order.address_cipher = keyring.encrypt(address, order_context("address", order.order_no))
+        order.address_hash = address_hash(address, keyring=keyring)
 
 
 def _open(session: Session, filing: Filing, keyring: Keyring, now: datetime) -> WorkOrder:
@@ -153,9 +162,8 @@ def _join(session: Session, order: WorkOrder, filing: Filing, keyring: Keyring, 
 
 
 def _fill_in(order: WorkOrder, filing: Filing, keyring: Keyring) -> None:
-    if filing.address and order.address_cipher is None:
-        order.address_cipher = keyring.encrypt(filing.address, order_context("address", order.order_no))
-        order.address_hash = address_hash(filing.address, keyring=keyring)
+    if filing.address:
+        place_at(order, filing.address, keyring=keyring)
     if filing.contact and order.contact_cipher is None:
         order.contact_cipher = keyring.encrypt(filing.contact, order_context("contact", order.order_no))
     for name in ("account_no", "district", "area_class", "place_code"):

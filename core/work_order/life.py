@@ -12,6 +12,7 @@ from core import notice, promise
 from core.fields import Keyring
 from core.promise import Commitments, Subject
 from core.work_order.events import conversations_of, happened, hold, of_cause
+from core.work_order.filing import place_at
 from core.work_order.tables import (
     DANGER,
     NEXT,
@@ -174,9 +175,10 @@ def add_note(
 
 
 def add_danger_note(
-    session: Session, *, conversation_id: str, cause: str, text: str, keyring: Keyring, now: datetime
-) -> None:
-    """Add what a conversation said after its danger (where it is) to the urgent order, once per cause.
+    session: Session, *, conversation_id: str, cause: str, text: str, keyring: Keyring, now: datetime,
+    address: str | None = None,
+) -> None:  # fmt: skip
+    """Add what a conversation said after its danger to the urgent order, once per cause; an `address` that it lacks too.
 
     Raises:
         OrderNotFound: if the conversation has no order of a danger.
@@ -185,6 +187,8 @@ def add_danger_note(
     if order is None:
         raise OrderNotFound
     add_note(session, order, text, keyring=keyring, now=now, conversation_id=conversation_id, cause=cause)
+    if address:
+        place_at(order, address, keyring=keyring)
 
 
 def danger_order_of(session: Session, conversation_id: str) -> WorkOrder | None:

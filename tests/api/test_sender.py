@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import select
 
@@ -176,6 +177,19 @@ async def test_only_what_may_have_been_written_is_noted_as_perhaps_arrived(
     await work(bridge, account, lambda: any(one.error for one in rows(bridge).values()))
     tried = [one for one in rows(bridge).values() if one.error]
     assert {(one.state, one.sent_at is not None) for one in tried} == {("waiting", written)}
+
+
+async def test_words_that_are_gone_are_complained_of_once_a_minute_and_the_others_are_sent(
+    bridge: Database,
+) -> None:
+    gone, good = start(bridge, "gone"), start(bridge, "good")
+    with bridge.transaction() as session:
+        broadcast.find(session, gone).wording = "of_last_year"
+    with structlog.testing.capture_logs() as logs:
+        await work(bridge, Account(), lambda: state(bridge, good) == "done")
+    assert state(bridge, gone) == "running"
+    complaints = [one for one in logs if one["event"] == "wording_gone"]
+    assert [one["wordings"] for one in complaints] == [["of_last_year"]]
 
 
 async def test_too_many_calls_halve_the_rate_and_all_arrive(bridge: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -288,3 +288,13 @@ def test_a_try_that_ends_unsure_after_too_long_a_time_counts_as_sent(bridge: Dat
     with bridge.reading() as session:
         row = session.get_one(Send, item.id)
         assert (row.error, row.sent_at) == ("unknown", NOW)
+
+
+def test_a_broadcast_whose_words_are_gone_waits_and_holds_up_nobody(bridge: Database) -> None:
+    gone, number = told(bridge, 1, key="gone"), told(bridge, 2, key="good")
+    with bridge.transaction() as session:
+        find(session, gone).wording = "of_last_year"
+    with bridge.reading() as session:
+        picked = picking.pick(session, NOTICES, channel="wechat", limit=10, now=NOW)
+    assert (picked.unsayable, {item.broadcast_id for item in picked.items}) == ({"of_last_year"}, {number})
+    assert state_of(bridge, gone) == "running"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from proactive_kit import NOTICES, NOW, bind, follower, web
 from sources_kit import DAY, HOUR, RULES, World, worlds
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from core.channel.tables import ChannelUser
 from core.clock import SHANGHAI
@@ -148,7 +148,7 @@ def test_suspicion_is_no_news_and_neither_is_what_is_old(world: World) -> None:
     ("ahead", "kind", "wording"),
     [
         (9 * DAY, PLANNED, "planned_outage"), (3 * DAY, TEMPORARY, "planned_outage_short"),
-        (5 * HOUR, TEMPORARY, "planned_outage_soon"),
+        (5 * HOUR, TEMPORARY, "planned_outage_short"), (5 * HOUR, PLANNED, "planned_outage_late"),
     ],
 )  # fmt: skip
 def test_planned_works_are_told_ahead_and_excused_when_known_late(
@@ -163,6 +163,58 @@ def test_planned_works_are_told_ahead_and_excused_when_known_late(
     [broadcast] = world.broadcasts()
     assert broadcast.expires_at == start
     assert broadcast.values["cause"] == "电缆故障"
+
+
+@pytest.mark.parametrize(
+    ("at", "starts", "wording"),
+    [
+        (23, 30.5, "planned_outage_soon"), (27, 33, "planned_outage_late"), (27, 32.5, "planned_outage_soon"),
+        (27, 38, "planned_outage_late"), (21, 30.5, "planned_outage_soon"), (12, 20, "planned_outage_late"),
+    ],
+)  # fmt: skip
+def test_nobody_is_woken_for_works_of_which_the_morning_is_early_enough(
+    world: World, at: int, starts: float, wording: str
+) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    midnight = datetime(2026, 11, 24, tzinfo=SHANGHAI)
+    now, begins = midnight + at * HOUR, midnight + starts * HOUR
+    world.outage("T1", kind=PLANNED, state="planned", started_at=begins, expected_at=begins + HOUR, now=now)
+    world.look("outages", now)
+    assert [one.wording for one in world.broadcasts()] == [wording]
+    assert NOTICES.may_go(wording, now=midnight) == (wording == "planned_outage_soon")
+
+
+def test_works_that_move_to_the_early_morning_are_told_by_night(world: World) -> None:
+    world.account("C1")
+    linked = world.follower("a", "C1")
+    night = datetime(2026, 11, 24, 23, 0, tzinfo=SHANGHAI)
+    outage = world.outage("T1", kind=PLANNED, state="planned", started_at=NOW + 9 * DAY, expected_at=NOW + 10 * DAY)
+    world.look("outages")
+    begins = datetime(2026, 11, 25, 6, 30, tzinfo=SHANGHAI)
+    world.change(outage, reschedule, begins, begins + HOUR, now=night)
+    world.look("outages", night)
+    assert world.told()["planned_outage_moved_soon"] == {linked: "wechat"}
+    assert NOTICES.may_go("planned_outage_moved_soon", now=night)
+    assert not NOTICES.may_go("planned_outage_moved", now=night)
+
+
+def test_what_was_told_of_all_outages_is_read_in_one_query(world: World) -> None:
+    world.account("C1")
+    world.follower("a", "C1")
+    for _ in range(12):
+        world.outage("T1")
+    world.look("outages")
+    asked: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if "broadcasts.key" in statement:
+            asked.append(statement)
+
+    event.listen(world.bridge.engine, "before_cursor_execute", note)
+    assert world.look("outages") == 1
+    assert len(asked) == 2  # one for what is unfinished
+    assert len(world.broadcasts()) == 12
 
 
 def test_planned_works_far_ahead_are_told_two_weeks_before(world: World) -> None:

@@ -126,19 +126,20 @@ def differences(shown: Sequence[Shown], log: Sequence[Logged], late: Collection[
     asked_again = {one.seq for one in log if one.external_id in late}
     screen = "".join(_SPACE.sub("", _ANCHOR.sub("", one.text)) for one in shown if one.way in OUR_WAYS)
     ours = [one for one in log if one.author != "customer"]
-    wrong, at, left = list[str](), 0, list[str]()
+    wrong, at, left, below = list[str](), 0, list[str](), list[Logged]()
     for one in ours:
         found = None if one.in_reply_to in asked_again else one.as_shown.search(screen, at)
         if found is not None:
             left.append(screen[at : found.start()])
             at = found.end()
-        elif one.in_reply_to not in asked_again:
+        elif one.in_reply_to in asked_again or (one.in_reply_to is None and asked_again):  # a person's words rode along
+            below.append(one)
+        else:
             wrong.append(f"message {one.seq} is not there, or not in order: {one.text[:60]}")
     around = "\n".join([*left, screen[at:]])
-    for one in ours:
-        if one.in_reply_to in asked_again:
-            around, count = one.as_shown.subn("", around, count=1)
-            wrong += [] if count else [f"message {one.seq} is not there: {one.text[:60]}"]
+    for one in below:
+        around, count = one.as_shown.subn("", around, count=1)
+        wrong += [] if count else [f"message {one.seq} is not there: {one.text[:60]}"]
     titles = {title for one in log for title in one.buttons}
     more = _bare(around.replace(_SPACE.sub("", BUSY), ""), titles)
     return [*wrong, *([f"more is there than was said: {more[:200]}"] if more else [])]

@@ -78,6 +78,7 @@ class Courier:
 
         def work(session: Session) -> dict[str, int]:
             deliveries.recover(session, now=now, but=busy)
+            deliveries.wake(session, now=now)
             return deliveries.tallies(session)
 
         self._metrics.stands(await self._store.write(work))

@@ -76,7 +76,7 @@ class Callback:
     def _filled(self, kind: str, one: Call) -> tuple[str, Data]:
         message = one.message
         if kind == OUTAGE:
-            return self.wechat.templates.fill(kind, {"area": message.text})  # what happened, as much as there is room for
+            return self.wechat.templates.fill(kind, {"area": message.text})  # as much of it as there is room for
         if kind == AGENT_REPLIED:
             return self.wechat.templates.fill(kind, {"agent": message.agent_name or ""})
         number = _ORDER_NO.search(message.text)

@@ -61,6 +61,10 @@ def outcome_of(one: Sending, habits: Habits) -> Outcome:
         return Outcome.LOST
     if one.sent:
         return Outcome.DEAD  # a part of it is there: again from the start would double it
+    return _refused(one, habits)
+
+
+def _refused(one: Sending, habits: Habits) -> Outcome:
     match one.verdict:
         case Verdict.WINDOW_CLOSED | Verdict.COUNT_USED:
             return Outcome.PARKED
@@ -102,7 +106,7 @@ def _keep(session: Session, one: Sending, outcome: Outcome, error: str, now: dat
         deliveries.lost(session, user, ids)
     elif outcome is Outcome.DEAD and one.verdict is Verdict.RETRY and not one.sent:
         deliveries.bury(session, ids[:1], now=now, error=error)  # which of them it was is not known
-        deliveries.failed(session, ids[1:], now=now, error=error, wait=timedelta(0))
+        deliveries.afresh(session, ids[1:], now=now)
     elif outcome is Outcome.DEAD:
         deliveries.bury(session, ids, now=now, error=error, count=one.sent)
     elif outcome is Outcome.PARKED:

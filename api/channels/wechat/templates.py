@@ -22,7 +22,7 @@ from core.clock import SHANGHAI
 # What the senders give for each kind: always, and sometimes. Names that end in _at are instants (ISO).
 GIVEN: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "bill_ready": (frozenset({"account_tail", "amount", "due_at"}), frozenset({"month", "energy"})),
-    "balance_low": (frozenset({"account_tail", "balance"}), frozenset({"days"})),
+    "balance_low": (frozenset({"account_tail", "balance"}), frozenset({"days", "amount", "due_at"})),
     "planned_outage": (frozenset({"area"}), frozenset({"started_at", "expected_at", "cause", "state"})),
     "outage": (frozenset({"area"}), frozenset({"expected_at", "restored_at", "cause", "state"})),
     "order_progress": (frozenset({"title", "state"}), frozenset({"order_no", "due_at"})),
@@ -67,6 +67,7 @@ class Template(BaseModel):
     page: str = Field("", pattern=r"^(/[!-~]*)?$")
     fields: dict[str, Shown] = Field(min_length=1)
     says: dict[str, dict[str, str]] = {}
+    instead: dict[str, dict[str, Shown]] = {}
 
     @field_validator("fields")
     @classmethod
@@ -90,6 +91,11 @@ class Template(BaseModel):
                 raise ValueError(f"{kind}.{key}: there is no value {', '.join(sorted(unknown))}")
             if not shown.missing and shown.needs - always:
                 raise ValueError(f"{kind}.{key}: its value is not always known, say what is shown when it is `missing`")
+        for wording, fields in self.instead.items():
+            if strange := {name for one in fields.values() for name in one.needs} - always - sometimes:
+                raise ValueError(f"{kind}.instead.{wording}: there is no value {', '.join(sorted(strange))}")
+            if added := fields.keys() - self.fields.keys():
+                raise ValueError(f"{kind}.instead.{wording}: there is no field {', '.join(sorted(added))}")
         for wording, values in self.says.items():
             if strange := values.keys() - always - sometimes:
                 raise ValueError(f"{kind}.says.{wording}: there is no value {', '.join(sorted(strange))}")
@@ -145,7 +151,8 @@ class Templates(BaseModel):
             raise NoTemplate(kind)
         template = self.kinds[kind]
         known = {**template.says.get(wording, {}), **{name: value for name, value in values.items() if value}}
-        return self.ids[kind], {key: {"value": _filled(key, one, known)} for key, one in template.fields.items()}
+        fields = {**template.fields, **template.instead.get(wording, {})}
+        return self.ids[kind], {key: {"value": _filled(key, one, known)} for key, one in fields.items()}
 
     def url(self, kind: str, public_url: str) -> str | None:
         """Return the address that a tap on the message opens."""

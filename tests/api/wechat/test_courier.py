@@ -271,12 +271,15 @@ async def test_a_message_that_alone_is_refused_again_and_again_is_given_up_and_t
     for text in ("一", "二"):
         someone.told(text)
     floor.client.decide = lambda openid: refused(-1) if openid == someone.openid else None
-    for turn in range(8):
-        assert someone.states() == ["waiting"] * 2
+    for turn in range(9):
         other.writes()
         other.told(f"{turn}")
         await floor.work()
-        floor.later(minutes=3)
+        floor.later(minutes=1)
+        if someone.states() != ["waiting"] * 2:
+            break
+    assert (turn > 4, someone.states()) == (True, ["dead", "waiting"])
+    floor.later(minutes=1)
     floor.client.decide = None
     await floor.work()
     assert (someone.states(), someone.left()) == (["dead", "sent"], 4)

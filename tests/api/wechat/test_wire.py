@@ -129,7 +129,7 @@ def test_plain_pushes_are_refused_where_only_encrypted_ones_are_allowed() -> Non
 @pytest.mark.parametrize(("key", "only", "open_"), [
     (KEY, None, False), (KEY, False, True), (KEY, True, False), ("", None, True), ("", False, True),
 ])  # fmt: skip
-def test_where_there_is_a_key_plain_pushes_are_refused_unless_it_is_said(key: str, only: bool | None, open_: bool) -> None:
+def test_where_there_is_a_key_plain_pushes_are_refused_unless_said(key: str, only: bool | None, open_: bool) -> None:
     given = settings(
         "sqlite://", "sqlite://", wechat_appid=APPID, wechat_secret="s" * 32, wechat_token=TOKEN, wechat_aes_key=key,
         wechat_encrypted_only=only, public_url="https://kefu.example.cn",
