@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from core.account import list_accounts
 from core.knowledge import Knowledge
 from core.service_hall import Hours, ServiceHall, ServiceHalls, load_service_halls
 
+KIND, ALL = "hall", "all"
+MOST = 5  # halls in one answer
 KNOWLEDGE = Path(__file__).parents[1] / "data" / "knowledge"
 
 
@@ -37,25 +39,44 @@ class ActionFindServiceHall(BusinessAction):
         halls = load_service_halls()
         named = halls.named(question.text)
         if named:
-            return self._told(halls, named, "")
+            return self._told(halls, named, "", ours=_is_ours(question.slots.get("form")))
         if question.values("address"):
-            return self._told(halls, halls.halls, self._say("unknown"))
+            return self._told(halls, halls.halls, self._say("unknown"), ours=_is_ours(question.slots.get("form")))
+        near = halls.named(question.pinned) if question.pinned else []
+        if near:
+            return self._told(halls, near, self._say("pinned", place=question.pinned))
         own = halls.of_addresses(self._addresses(session, question))
         if own:
             return self._told(halls, own, self._say("mine"))
-        return self._told(halls, halls.halls, self._say("all"))
+        form = question.slots.get("form")
+        if form is not None or question.values("choice"):  # another question is open, or this one was put
+            return self._told(halls, halls.halls, self._say("all"), ours=_is_ours(form))
+        return self._ask(question)
+
+    def _ask(self, question: Question) -> Reply:
+        """Ask which part of the town is meant."""
+        said = self._say("ask_point" if question.identity.channel == "wechat" else "ask")
+        form = {
+            "kind": KIND, "action": self.name(), "title": self._say("title"), "shown": {},
+            "missing": [self._say("label.address")], "intents": [], "entities": ["address"], "words": [], "free": True,
+        }  # fmt: skip
+        every = (self._say("every"), f'/find_service_hall{{"choice": "{ALL}"}}')
+        slots = {"form": form, "asked": self.name()}
+        return Reply("utter_form_ask", {"lead": "", "question": said}, [every], slots=slots)
 
     def _addresses(self, session: Session, question: Question) -> list[str]:
         allowed = question.identity.accounts if question.identity.assurance >= 1 else ()
         views = list_accounts(session, allowed=allowed, keyring=self.services.keyring) if allowed else []
         return [view.masked_address for view in views]
 
-    def _told(self, halls: ServiceHalls, found: Sequence[ServiceHall], lead: str) -> Reply:
+    def _told(self, halls: ServiceHalls, found: Sequence[ServiceHall], lead: str, *, ours: bool = False) -> Reply:
         remark = self._say("holidays") + (self._say("demonstration") if halls.demonstration else "")
-        slots = {"asked": self.name()}
+        slots: dict[str, Any] = {"asked": self.name()} | ({"form": None} if ours else {})
+        if len(found) > MOST:
+            lead += self._say("more", most=MOST, count=len(found) - MOST)
         if len(found) > 1:
             said = {"lead": lead, "count": str(len(found)), "phone": halls.phone, "remark": remark}
-            return Reply("utter_service_halls", said, cards=[self._table(found, remark)], slots=slots)
+            return Reply("utter_service_halls", said, cards=[self._table(found[:MOST], remark)], slots=slots)
         hall = found[0]
         said = {
             "lead": lead, "name": hall.name, "address": hall.address, "hours": self._hours(hall.hours),
@@ -81,6 +102,10 @@ class ActionFindServiceHall(BusinessAction):
 
     def _say(self, key: str, **values: object) -> str:
         return self.services.phrases.say(f"account_help.hall.{key}", **values)
+
+
+def _is_ours(form: object) -> bool:
+    return isinstance(form, Mapping) and form.get("kind") == KIND
 
 
 class ActionAskAppHelp(BusinessAction):

@@ -17,7 +17,6 @@ from actions.base import AccountUnclear, BusinessAction, Reply
 from actions.form_base import ON_FILE, FormAction, open_form, said_of
 from actions.form_filing import Filed, file_form, find_filed
 from actions.form_hooks import ENTRIES, hook_of
-from actions.form_words import choice
 from actions.question import Question
 from core import form
 from core.business import Business, Field
@@ -73,7 +72,7 @@ class ActionForm(FormAction):
             NotIdentified: if the business is about an account and nobody has proved who asks.
         """
         business = self.services.businesses.get(key)
-        entry = None if asked_for else ENTRIES.get(key)
+        entry = None if asked_for and not question.values("start") else ENTRIES.get(key)
         if entry is not None and (answer := entry(self, session, question)) is not None:
             return answer
         # A question about another business leaves the form that is being filled in alone; beginning one lays it aside.
@@ -100,6 +99,8 @@ class ActionForm(FormAction):
             return self.ask(session, question, state, lead=self.words.back(business))
         if state.asking in (OFFER, WHICH) and question.intent == "deny":
             return Reply("utter_cancel", slots=self.closed())
+        if self.photo_beside(question, state, business):
+            return self.ask(session, question, self.keeping(question, state), lead=self.words.photo_taken())
         if state.asking == OFFER:
             told = len(question.text) > ANSWER and not question.text.startswith("/")
             return self.start(session, question, state.business, asked_for=not told)
@@ -278,17 +279,16 @@ class ActionForm(FormAction):
     def over(self, business: Business, filed: Filed, slots: Mapping[str, Any]) -> Reply:
         """Return that it is filed; where a person should look at it, one is offered at once."""
         reply = self.words.done(business, filed, slots)
-        ways_on = [person.button(self.services, business.person)] if business.person else []
-        return replace(reply, buttons=[*reply.buttons, *ways_on])
+        if not business.person:
+            return reply
+        return replace(reply, buttons=[*reply.buttons, person.button(self.services, business.person)])
 
     def with_paused(self, question: Question, reply: Reply) -> Reply:
         """Offer the form that another one interrupted."""
         paused = question.slots.get("paused")
         if not isinstance(paused, Mapping):
             return reply
-        title = self.services.businesses.get(paused["business"]).title
-        button = (self.services.phrases.say("form.resume", title=title), choice("resume", str(paused["id"])))
-        return replace(reply, buttons=[button, *reply.buttons])
+        return replace(reply, buttons=[self.resuming(paused), *reply.buttons])
 
 
 def _laid_aside(question: Question, key: str | None) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from actions import choice, form_claims
 from actions.base import AccountUnclear, BusinessAction
 from actions.form_words import FormWords
+from actions.form_words import choice as words_choice
 from actions.question import Question
 from core.account import Account, find_account
 from core.business import Business, Field
 from core.errors import AccountNotYours, NotIdentified
-from core.form import ACCOUNT, OFFER, SKIPPED, WHICH, FormState, wanted
+from core.form import ACCOUNT, OFFER, SKIPPED, WHICH, FormState, take, wanted
 from core.form_fields import Said, Unreadable, read
 
 ON_FILE = "@file"  # a telephone or address that the company has: it is not copied into the dialogue's memory
@@ -128,6 +129,21 @@ class FormAction(BusinessAction):
         if question.intent == "affirm" and one.kind not in ("choice", "yes_no", "photo"):
             raise Unreadable("no_match")
         return read(one, said, today=question.today)
+
+    def photo_beside(self, question: Question, state: FormState, business: Business) -> bool:
+        """Tell whether a photo came that is no answer to what is asked: it stays with the conversation all the same."""
+        if not question.values("upload") or state.asking in (OFFER, WHICH):
+            return False
+        return not any(one.kind == "photo" and one.name == state.asking for one in business.fields)
+
+    def keeping(self, question: Question, state: FormState) -> FormState:
+        """Return the state with the photo of a message, if the form wants one later."""
+        return take(self.services.businesses.get(state.business), state, said_of(question), today=question.today)
+
+    def resuming(self, paused: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the button that takes up a form that another one interrupted."""
+        title = self.services.businesses.get(paused["business"]).title
+        return self.services.phrases.say("form.resume", title=title), words_choice("resume", str(paused["id"]))
 
     def on_file(self, question: Question, state: FormState, one: Field) -> bool:
         """Tell whether the message means what the company has (就我登记的地址)."""

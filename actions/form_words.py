@@ -16,7 +16,7 @@ from core.account import Account, AccountView, address_context, phone_context
 from core.business import Business, Field
 from core.form import FormState
 from core.form_fields import CHINESE_DIGITS
-from core.masking import mask_address, mask_phone
+from core.masking import mask_account_no, mask_address, mask_phone
 from core.text import folded
 
 if TYPE_CHECKING:
@@ -70,8 +70,12 @@ class FormWords:
 
     def other_account(self, account_no: str) -> str:
         """Return that another account was taken."""
-        item = self._say("form.item", label=self._say("form.account"), value=account_no)
+        item = self._say("form.item", label=self._say("form.account"), value=mask_account_no(account_no))
         return self._say("form.corrected", items=item)
+
+    def photo_taken(self) -> str:
+        """Return that a photo came, which no question had asked for."""
+        return self._say("form.photo_taken")
 
     def say_added(self) -> str:
         """Return that what was said was written down too."""
@@ -173,7 +177,8 @@ class FormWords:
         """Return the lines of the summary."""
         lines = []
         if state.account_no:
-            lines.append(self._say("form.item", label=self._say("form.account"), value=state.account_no))
+            number = mask_account_no(state.account_no)
+            lines.append(self._say("form.item", label=self._say("form.account"), value=number))
         for one in form.wanted(business, state):
             value = self.value(one, state.values.get(one.name, ""))
             if value:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from actions.base import BusinessAction
 from actions.form_hooks import ENTRIES
-from actions.notice_words import LIST, TOKEN, WHERE, Wish, pressed, read, token
+from actions.notice_lines import Changes, NoticeLines, States, can_tell
+from actions.notice_words import LIST, TOKEN, UNDO, WHERE, Wish, pressed, read, token
 from actions.question import Question
 from actions.reply import Reply
 from core.account import find_account
@@ -33,9 +34,7 @@ KIND = "notices"
 INTENT = "subscribe_notice"
 SUBSCRIBE, UNSUBSCRIBE = "subscribe", "unsubscribe"
 WECHAT, CHAT = "wechat", "chat"
-
-Changes = Mapping[str, tuple[bool, str]]
-States = Mapping[str, Chosen]
+BY_FORM = "form"  # the choice of the button that wants the form all the same
 
 
 class ActionNotices(BusinessAction):
@@ -51,6 +50,11 @@ class ActionNotices(BusinessAction):
         if speaker is None:
             raise NotIdentified
         return self.go(question, speaker, self.wish(question))
+
+    @property
+    def lines(self) -> NoticeLines:
+        """Return what puts it into words."""
+        return NoticeLines(self.services)
 
     def dropped(self) -> Reply:
         """Say that nothing was changed."""
@@ -72,6 +76,8 @@ class ActionNotices(BusinessAction):
         wish = read(self.services.phrases, self.services.businesses.get(UNSUBSCRIBE), question.text)
         form = question.slots.get("form")
         if isinstance(form, Mapping) and form.get("kind") == KIND and question.intent != INTENT and wish.wanted:
+            if form.get("wanted") is None:
+                return wish
             return replace(wish, wanted=bool(form.get("wanted")), channel=wish.channel or form.get("channel"))
         return wish
 
@@ -84,9 +90,15 @@ class ActionNotices(BusinessAction):
         if press is not None and press.what == WHERE:
             return self._where(speaker, states)
         if press is not None and press.changes:
-            return self._change(question, speaker, states, press.changes)
+            return self._change(question, speaker, states, press.changes, back=press.what == UNDO)
         if press is not None or wish.wanted is None:
             return self._list(question, speaker, states)
+        if wish.wanted and wish.channel == SMS and not speaker.is_customer:
+            bind = (self._say("button.bind"), "/bind_account")
+            return self._reply(speaker, states, self._say("done.sms_unbound"), [bind, self._other()])
+        on = {kind: (True, str(wish.channel)) for kind in KINDS if states[kind].wanted}
+        if not wish.kinds and wish.wanted and wish.channel and on:
+            return self._change(question, speaker, states, on)
         if not wish.kinds:
             return self._list(question, speaker, states, wanted=wish.wanted, channel=wish.channel)
         if wish.wanted:
@@ -111,25 +123,39 @@ class ActionNotices(BusinessAction):
         kinds = there or wish.kinds
         return self._change(question, speaker, states, {kind: (False, states[kind].channel) for kind in kinds})
 
-    def _change(self, question: Question, speaker: Speaker, states: States, changes: Changes) -> Reply:
+    def _change(
+        self, question: Question, speaker: Speaker, states: States, changes: Changes, *, back: bool = False
+    ) -> Reply:  # fmt: skip
+        """Make changes; `back`: they take back others."""
         differing = {
             kind: to for kind, to in changes.items()
-            if to[0] != states[kind].wanted or (to[0] and to[1] != states[kind].channel)
+            if _is_new(states[kind], *to) or (not to[0] and self._is_open(speaker, states, kind))
         }  # fmt: skip
         after = {**states, **{kind: Chosen(*to, own=True) for kind, to in differing.items()}}
-        lead, buttons = self._done(speaker, changes, same=not differing), []
-        if differing:
-            before = {kind: (states[kind].wanted, states[kind].channel) for kind in differing}
-            buttons.append((self._say("button.undo"), self._payload(token(before))))
+        lead, buttons = self.lines.done(changes, same=not differing), []
+        if back:
+            lead = self._say("done.undone")
+        elif differing:
+            before = {kind: self._before(speaker, states, kind) for kind in differing}
+            buttons.append((self._say("button.undo"), self._payload(token(before, back=True))))
         on = [kind for kind, (wanted, _) in changes.items() if wanted]
-        if on and not speaker.known and OF_ACCOUNTS.intersection(on):
+        if on and not back and not speaker.known and OF_ACCOUNTS.intersection(on):
             lead += self._say("done.bind")
             buttons.append((self._say("button.bind"), "/bind_account"))
         elif on:
             buttons += self._channels(speaker, on, but=changes[on[0]][1])
         commands = [self._command(question, speaker, differing)] if differing else []
-        slots = {"form": None} if _is_ours(question) else {}
+        slots = self._open(question, None, None)
         return replace(self._reply(speaker, after, lead, [*buttons, self._other()]), commands=commands, slots=slots)
+
+    def _is_open(self, speaker: Speaker, states: States, kind: str) -> bool:
+        """Tell whether a kind that needs an account will be as for all customers once there is one."""
+        return not states[kind].own and not can_tell(speaker, kind)
+
+    def _before(self, speaker: Speaker, states: States, kind: str) -> tuple[bool, str]:
+        one = states[kind]
+        wanted = self.services.notices.kinds[kind].customers if self._is_open(speaker, states, kind) else one.wanted
+        return wanted, one.channel
 
     def _command(self, question: Question, speaker: Speaker, changes: Changes) -> dict[str, Any]:
         wishes = tuple(NoticeWish(kind, wanted, channel) for kind, (wanted, channel) in changes.items())
@@ -151,7 +177,10 @@ class ActionNotices(BusinessAction):
     ) -> Reply:  # fmt: skip
         """Show what is on, with a button for each kind that can be switched; with `wanted` ask which is meant."""
         shown = [kind for kind in KINDS if wanted is None or _differs(states[kind], wanted, channel)]
-        buttons = [self._switch(speaker, states, kind, channel) for kind in shown if self._can_tell(speaker, kind)]
+        if wanted:  # what needs an account can be chosen before there is one
+            shown = [kind for kind in KINDS if kind in shown or not can_tell(speaker, kind)]
+        told = [kind for kind in shown or KINDS if wanted or can_tell(speaker, kind)]
+        buttons = [self._switch(speaker, states, kind, channel, wanted=wanted) for kind in told]
         if wanted is not None and len(shown) > 1:
             every = {kind: (wanted, self._channel(speaker, channel or states[kind].channel, kind)) for kind in shown}
             buttons.append((self._say("button.all_on" if wanted else "button.all_off"), self._payload(token(every))))
@@ -160,48 +189,31 @@ class ActionNotices(BusinessAction):
         if not speaker.known:
             buttons.append((self._say("button.bind"), "/bind_account"))
         else:
-            buttons.append((self._say("button.form"), _give("start", SUBSCRIBE)))
+            buttons.append((self._say("button.form"), _give(start=SUBSCRIBE)))
+        if wanted is False:
+            buttons.append((self._say("button.paper"), _give(start=UNSUBSCRIBE, choice=BY_FORM)))
         ask = "" if wanted is None else self._say("ask.opens" if wanted else "ask.shuts")
-        return replace(self._reply(speaker, states, ask, buttons), slots=self._open(question, wanted, channel))
+        slots = self._open(question, wanted, channel)
+        answered = question.intent != INTENT and not question.values("start") and _is_ours(question)
+        if wanted is not None and answered:  # the list stands above already
+            said = {"lead": self._say("ask.unread"), "question": ask}
+            return Reply("utter_form_ask", said, buttons, slots=slots)
+        return replace(self._reply(speaker, states, ask, buttons), slots=slots)
 
     def _where(self, speaker: Speaker, states: States) -> Reply:
         on = [kind for kind in KINDS if states[kind].wanted]
         return self._reply(speaker, states, self._say("ask.where"), self._channels(speaker, on))
 
     def _reply(self, speaker: Speaker, states: States, lead: str, buttons: list[tuple[str, str]]) -> Reply:
-        lines = [self._line(speaker, states, kind) for kind in KINDS]
-        said = "\n".join([self._say("list.now"), *lines, self._quiet()])
+        lines = [self.lines.line(speaker, states, kind) for kind in KINDS]
+        said = "\n".join([self._say("list.now"), *lines, self.lines.quiet()])
         return Reply("utter_form_ask", {"lead": f"{lead}\n" if lead else "", "question": said}, buttons)
 
-    def _line(self, speaker: Speaker, states: States, kind: str) -> str:
-        name, one = self._names([kind]), states[kind]
-        if not self._can_tell(speaker, kind):
-            return self._say("list.unbound", name=name)
-        if not one.wanted:
-            return self._say("list.is_off", name=name)
-        return self._say("list.is_on", name=name, channel=self._say(f"channel.{one.channel}"))
-
-    def _quiet(self) -> str:
-        quiet, kinds = self.services.notices.quiet, self.services.notices.kinds
-        urgent = self._names(kind for kind in KINDS if kinds[kind].wakes)
-        return self._say("list.quiet", begins=_clock(quiet.begins.hour), ends=_clock(quiet.ends.hour), urgent=urgent)
-
-    def _done(self, speaker: Speaker, changes: Changes, *, same: bool) -> str:
-        """Say what was switched; `same`: it was so before."""
-        off = [kind for kind, (wanted, _) in changes.items() if not wanted]
-        said = [self._say("done.same_off" if same else "done.shut", names=self._names(off))] if off else []
-        by_channel: dict[str, list[str]] = {}
-        for kind, (wanted, channel) in changes.items():
-            if wanted:
-                by_channel.setdefault(channel, []).append(kind)
-        for channel, kinds in by_channel.items():
-            values = {"names": self._names(kinds), "channel": self._say(f"done.to_{channel}")}
-            said.append(self._say("done.same_on" if same else "done.opened", **values))
-        return "".join(said)
-
-    def _switch(self, speaker: Speaker, states: States, kind: str, channel: str | None) -> tuple[str, str]:
+    def _switch(
+        self, speaker: Speaker, states: States, kind: str, channel: str | None, *, wanted: bool | None = None
+    ) -> tuple[str, str]:  # fmt: skip
         one = states[kind]
-        off = one.wanted and channel is None
+        off = one.wanted and channel is None and (not wanted or can_tell(speaker, kind))
         to = {kind: (not off, self._channel(speaker, channel or one.channel, kind))}
         title = self._say("button.shuts" if off else "button.opens", name=self._names([kind]))
         return title, self._payload(token(to))
@@ -217,45 +229,51 @@ class ActionNotices(BusinessAction):
         return self._say("button.other"), self._payload(TOKEN + LIST)
 
     def _names(self, kinds: Iterable[str]) -> str:
-        return self._say("separator").join(self.services.notices.kinds[kind].name for kind in kinds)
+        return self.lines.names(kinds)
 
     def _open(self, question: Question, wanted: bool | None, channel: str | None) -> dict[str, Any]:
         """Return the slot with which a typed answer is understood; a form that is being filled in stays."""
-        if wanted is None or not (question.slots.get("form") is None or _is_ours(question)):
+        if not (question.slots.get("form") is None or _is_ours(question)):
             return {}
+        answer = "notice.words.beside" if wanted is None else "notice.words.answer"
         return {
             "asked": self.name(),
             "form": {
                 "kind": KIND, "action": self.name(), "wanted": wanted, "channel": channel, "quiet": True,
                 "intents": [], "entities": [], "words": [], "free": False,
-                "pattern": self.services.phrases.raw("notice.words.answer"),
+                "pattern": self._pattern(answer),
             },
         }  # fmt: skip
 
-    @staticmethod
-    def _can_tell(speaker: Speaker, kind: str) -> bool:
-        return speaker.known or kind not in OF_ACCOUNTS
+    def _pattern(self, key: str) -> str:
+        beside, own = self.services.phrases.raw("notice.words.beside"), self.services.phrases.raw(key)
+        return beside if own == beside else f"(?:{own})|(?:{beside})"
 
     @staticmethod
     def _payload(choice: str) -> str:
         return f"/{INTENT}" + json.dumps({"choice": choice}, ensure_ascii=False)
 
     def _say(self, key: str, **values: object) -> str:
-        return self.services.phrases.say(f"notice.{key}", **values)
+        return self.lines.say(key, **values)
 
 
 def at_once(form: ActionForm, session: Session, question: Question) -> Reply | None:
     """Answer what can be switched at once; None: it takes a form, or nobody knows who asks."""
-    if question.values("start"):
+    start = question.values("start")
+    if start and (start[0] != UNSUBSCRIBE or question.values("choice")):
         return None  # the form was asked for
     action = ActionNotices(form.services)
-    wish = action.wish(question)
+    wish = Wish(wanted=False) if start else action.wish(question)
     speaker = None if wish.elsewhere else action.speaker(session, question)
     if speaker is None or form.words.only_asks(question.text):
         return None
     if not speaker.is_customer and SMS in (wish.channel, wish.refused):
         return None  # short messages that are not ours, or a telephone that nobody has proved
     return action.go(question, speaker, wish)
+
+
+def _is_new(one: Chosen, wanted: bool, channel: str) -> bool:
+    return one.wanted != wanted or (wanted and one.channel != channel)
 
 
 def _differs(one: Chosen, wanted: bool, channel: str | None) -> bool:
@@ -267,12 +285,8 @@ def _is_ours(question: Question) -> bool:
     return isinstance(form, Mapping) and form.get("kind") == KIND
 
 
-def _give(entity: str, value: str) -> str:
-    return "/inform" + json.dumps({entity: value}, ensure_ascii=False)
-
-
-def _clock(hour: int) -> str:
-    return f"{hour}:00"
+def _give(**values: str) -> str:
+    return "/inform" + json.dumps(values, ensure_ascii=False)
 
 
 ENTRIES[SUBSCRIBE] = ENTRIES[UNSUBSCRIBE] = at_once

@@ -12,7 +12,7 @@ from core.proactive.kinds import CHANNELS
 from core.proactive.tables import KINDS
 
 TOKEN = "notice:"  # begins the choice that a button of ours gives
-LIST, WHERE = "list", "where"
+LIST, WHERE, UNDO = "list", "where", "undo"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Pressed:
-    """What a button of ours says: the list, where to send, or changes by kind (wanted, channel)."""
+    """What a button of ours says: the list, where to send, or changes by kind (wanted, channel), made or taken back."""
 
     what: str
     changes: Mapping[str, tuple[bool, str]]
@@ -80,9 +80,10 @@ def _apart(phrases: Phrases, unsubscribe: Business, text: str) -> tuple[tuple[st
     return tuple(kind for kind in KINDS if kind in kept), tuple(k for k in KINDS if k in shut and k not in kept)
 
 
-def token(changes: Mapping[str, tuple[bool, str]]) -> str:
-    """Return the choice of a button that makes changes."""
-    return TOKEN + ",".join(f"{kind}={'on' if on else 'off'}@{channel}" for kind, (on, channel) in changes.items())
+def token(changes: Mapping[str, tuple[bool, str]], *, back: bool = False) -> str:
+    """Return the choice of a button that makes changes; `back`: it takes others back."""
+    begins = TOKEN + (UNDO if back else "")
+    return begins + ",".join(f"{kind}={'on' if on else 'off'}@{channel}" for kind, (on, channel) in changes.items())
 
 
 def pressed(choice: str) -> Pressed | None:
@@ -92,13 +93,13 @@ def pressed(choice: str) -> Pressed | None:
         return None
     if said in (LIST, WHERE):
         return Pressed(said, {})
-    changes = {}
-    for one in said.split(","):
+    back, changes = said.startswith(UNDO), {}
+    for one in said.removeprefix(UNDO).split(","):
         found = re.fullmatch(r"([a-z_]+)=(on|off)@([a-z]+)", one)
         if found is None or found[1] not in KINDS or found[3] not in CHANNELS:
             return None
         changes[found[1]] = (found[2] == "on", found[3])
-    return Pressed("", changes)
+    return Pressed(UNDO if back else "", changes)
 
 
 def _kinds(phrases: Phrases, text: str, *, every: bool = True) -> tuple[str, ...]:

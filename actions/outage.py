@@ -44,8 +44,8 @@ class ActionReportOutage(OutageAction):
         """See `BusinessAction.handle`."""
         raw = question.slots.get("form")
         talk = Talk.parse(raw) if isinstance(raw, Mapping) and raw.get("action") == self.name() else None
-        if talk and asks_again(question):
-            return self.back(session, question, talk)
+        if talk and (asks_again(question) or question.values("upload")):
+            return self.back(session, question, talk, self.photo_lead(question))
         if talk is None and (question.intent == "inform" or self._part(question)):
             talk = Talk.parse(question.slots.get("outage_talk"))
         return self.with_paused(question, self.go_on(session, question, talk or self.begin(question)))
@@ -73,14 +73,21 @@ class ActionReportOutage(OutageAction):
             if not talk.looked:
                 known = self._look(workorder, question, talk, where.place)
                 if isinstance(known, Reply):
-                    return known
+                    return self._by_point(known, question) if where.pinned else known
                 lead, wide = known
                 talk = replace(talk, looked=True, scope=talk.scope or wide)
             else:
                 lead = ""
                 if answer == "holds":
                     withdraw(workorder, question.identity.conversation_id)
-        return self.next(session, question, talk, where.place, answer, lead)
+        reply = self.next(session, question, talk, where.place, answer, lead)
+        return self._by_point(reply, question) if where.pinned else reply
+
+    def _by_point(self, reply: Reply, question: Question) -> Reply:
+        """Name the point on the map that was taken for the place, so that it can be corrected."""
+        part = "said" if "said" in reply.values else "lead"
+        named = self.words.say("pinned", place=question.pinned)
+        return replace(reply, values={**reply.values, part: f"{named}\n{reply.values.get(part, '')}"})
 
     def next(self, session: Session, question: Question, talk: Talk, place: Place, answer: str, lead: str) -> Reply:
         """Return the next question, an end, or the order."""

@@ -38,7 +38,7 @@ class ActionQueryOutage(OutageAction):
         raw = question.slots.get("form")
         talk = Talk.parse(raw) if isinstance(raw, Mapping) and raw.get("action") == self.name() else None
         talk = talk or Talk()
-        if talk.step and asks_again(question):
+        if talk.step and (asks_again(question) or question.values("upload")):
             return self._again(session, question, talk)
         if talk.step and self.answers.is_back(typed(question)):
             return self.with_paused(question, self.power_is_back(question))
@@ -87,7 +87,7 @@ class ActionQueryOutage(OutageAction):
 
     def _again(self, session: Session, question: Question, talk: Talk) -> Reply:
         """Put the open question again after something else was answered."""
-        lead = self.words.say("back")
+        lead = self.photo_lead(question) or self.words.say("back")
         if talk.asked:
             return self.where_again(session, question, talk, lead)
         said = f"{lead}\n{self.words.say('query.where')}"

@@ -156,6 +156,10 @@ class OutageAction(BusinessAction):
             buttons.append((words.say("buttons.person"), "/request_human"))
         return Reply("utter_outage_ask", {"said": "\n".join(said)}, buttons, slots=self.open(talk, question))
 
+    def photo_lead(self, question: Question) -> str:
+        """Return that a photo came, empty if none did."""
+        return self.services.phrases.say("form.photo_taken") if question.values("upload") else ""
+
     def missed(self, talk: Talk, question: Question) -> Reply:
         """Ask once more after words that were no answer."""
         return self.ask(replace(talk, misses=talk.misses + 1), question, self.words.say("again"), again=True)
@@ -176,11 +180,14 @@ class OutageAction(BusinessAction):
         names = [*ANSWERS.get(talk.step, ()), *(SCOPE_WORDS if talk.step in TELLING else ())]
         places = ["address", "account_no"] if talk.step in ("where", "scope") else []
         back, ordinal = raw("words.restored"), raw("words.ordinal")
+        drop = f"(?!{back}$)(?:{self.services.phrases.raw('form.drop_words')})"
+        if talk.step == "where":
+            drop = f"{drop}|{raw('words.no_more')}"
         hints = {
             "intents": ["report_outage"] if self.name() == "action_report_outage" else [],
             "entities": [*places, "phone"], "words": [raw(f"words.{name}") for name in names],
             "pattern": f"(?:{back})|(?:{ordinal})", "free": True,
-            "drop": f"(?!{back}$)(?:{self.services.phrases.raw('form.drop_words')})",
+            "drop": drop,
         }  # fmt: skip
         paused = {"paused": question.slots["form"]} if self.interrupts(question) else {}
         form = {"kind": KIND, "action": self.name(), **asdict(talk), **hints, **self._readable(talk)}

@@ -14,7 +14,7 @@ def metadata_of(
     conversation: Conversation, message: Message, talks: tuple[str, ...], *, key: str, book: Book, now: datetime,
     place: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the metadata of a turn; `talks` were joined to it, their orders may be told; `place`: a point sent lately."""
+    """Return the metadata of a turn; orders of `talks`, joined to it, may be told; `place`: a point sent lately."""
     identity = Identity(
         conversation_id=conversation.id, customer_no=conversation.customer_no, accounts=tuple(conversation.accounts),
         assurance=conversation.assurance_at(now), channel=conversation.channel, assured=conversation.assured_at(now),

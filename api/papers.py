@@ -28,7 +28,7 @@ from core.channel.tables import ChannelUser
 from core.conversation import Conversation, Draft
 from core.hall_paper import Begins, Refused, Shows, open_order, scanned
 from core.hall_words import HallWords
-from core.work_order import OrderNotFound
+from core.work_order import OrderNotFound, WorkOrder, order_by_no
 
 log = structlog.get_logger("api.papers")
 router = APIRouter(tags=["web"])
@@ -36,11 +36,16 @@ router = APIRouter(tags=["web"])
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan means: the customer's message, and the order (by paper) that it opens before."""
+    """What a scan means: the customer's message, and the order (by paper) that it opens before.
+
+    Of an order that is not `proved` to be theirs, and is of none of their `accounts`, only the progress is told.
+    """
 
     inbound: Inbound
     paper_id: int
     order_no: str | None = None
+    proved: bool = True
+    accounts: tuple[str, ...] = ()
 
 
 class ScanRequest(BaseModel):
@@ -90,7 +95,8 @@ def scan_of(
     if isinstance(found, Shows):
         payload = "/query_work_order" + json.dumps({"work_order_no": found.order_no}, ensure_ascii=False)
         inbound = replace(inbound, text=words.shows.format(title=found.title), payload=payload)
-        return Scan(inbound, found.paper_id, found.order_no)
+        accounts = tuple(conversation.accounts)
+        return Scan(inbound, found.paper_id, found.order_no, proved=found.proved, accounts=accounts)
     if isinstance(found, Begins) and _is_offered(parts, found.business):
         payload = "/inform" + json.dumps({"start": found.business}, ensure_ascii=False)
         return Scan(replace(inbound, payload=payload), found.paper_id)
@@ -103,22 +109,30 @@ def scan_of(
 
 
 async def opened(parts: Parts, conversation_id: str, scan: Scan) -> Inbound:
-    """Open the order of a scan for its conversation; return the message, which says so if that was not possible."""
+    """Open the order of a scan for its conversation; return the message, with the answer if it was not opened."""
     if scan.order_no is None:
         return scan.inbound
-    order_no, now = scan.order_no, parts.clock()
+    order_no, now, words = scan.order_no, parts.clock(), hall_words_of(parts.settings.data_dir)
 
-    def work() -> None:
+    def work() -> Draft | None:
         with parts.workorder.transaction() as session:
+            order = order_by_no(session, order_no)
+            if not scan.proved and order.account_no not in scan.accounts:
+                return _glimpse(order, words)
             open_order(session, order_no, conversation_id=conversation_id, paper_id=scan.paper_id, now=now)
+            return None
 
     try:
-        await asyncio.to_thread(work)
+        answer = await asyncio.to_thread(work)
     except (SQLAlchemyError, OrderNotFound) as error:
         log.error("paper_not_opened", paper=scan.paper_id, error=type(error).__name__)
-        words = hall_words_of(parts.settings.data_dir)
-        return replace(scan.inbound, payload=None, answer=Draft("system", words.unavailable))
-    return scan.inbound
+        answer = Draft("system", words.unavailable)
+    return replace(scan.inbound, payload=None, answer=answer) if answer else scan.inbound
+
+
+def _glimpse(order: WorkOrder, words: HallWords) -> Draft:
+    text = words.glimpse.format(title=order.title, tail=order.order_no[-4:], state=words.states[order.state])
+    return Draft("system", text, buttons=((words.bind, "/bind_account"),))
 
 
 @cache

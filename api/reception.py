@@ -60,13 +60,14 @@ class Reception:
             "category": danger.category, "kind": danger.kind, "description": message.text,
             "account_no": conversation.accounts[0] if len(conversation.accounts) == 1 else None,
             "conversation_id": conversation.id, "customer_no": conversation.customer_no,
-            "address": place,
+            **({"address": place} if place else {}),
         })  # fmt: skip
         self._room.alarm(session, conversation, message.text, now=now)
         conversation.priority = log_of.PRIORITY_DANGER
         self._metrics.danger.labels(danger.kind).inc()
         human = conversation.mode in WITH_PERSON
-        return [Draft("system", self._safety.wording(danger, filed=True, human=human, again=told, place=place), "safety")]
+        said = self._safety.wording(danger, filed=True, human=human, again=told, place=place)
+        return [Draft("system", said, "safety")]
 
     def warning(self, danger: Danger, *, now: datetime) -> Message:
         """Return the warning when nothing can be written; it does not claim that an order was filed."""

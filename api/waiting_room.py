@@ -13,7 +13,7 @@ from api.metrics import Metrics
 from api.wording import Wording
 from core import conversation as log_of
 from core import outbox
-from core.conversation import Button, Conversation, Draft, Message
+from core.conversation import CLOSING, Button, Conversation, Draft, Message
 from core.handoff import life, speech
 from core.handoff.book import Book
 from core.handoff.queue import view_of
@@ -87,7 +87,7 @@ class WaitingRoom:
         case = life.open_case(session, conversation.id)
         if message.payload == END_HUMAN and case is not None:  # pressed again, it does not begin the talk anew
             life.end_by_customer(session, conversation, case, book=self._book, now=now)
-            return [Draft("system", self._book.words.ended_by_customer, "notice")]
+            return [Draft("system", self._book.words.ended_by_customer, "notice", delivered_as=CLOSING)]
         closing = self._only_thanks(message)
         life.customer_said(session, conversation, message, book=self._book, now=now, closing=closing)
         return None if _is_for_form(session, conversation, message) else []
@@ -156,9 +156,7 @@ class WaitingRoom:
             text = words.noted + speech.standing(view, book=self._book, now=now) + words.hotline
         return Draft("system", text, "notice", buttons=speech.buttons(self._book))
 
-    def place_of(
-        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
-    ) -> str | None:
+    def place_of(self, session: Session, conversation: Conversation, message: Message, *, now: datetime) -> str | None:
         """Return the point on the map that a danger is at: one sent shortly before, unless the words name a place."""
         if self._wording.names_place(message.text):
             return None

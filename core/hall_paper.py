@@ -1,7 +1,8 @@
 """Papers of the hall: a poster begins a business for whoever scans it, a slip brings one order into the chat.
 
 A slip is for the customer of its order and for the first one who scans it; a second one is sent to the counter, for
-paper goes astray. What it opens is the order's progress: the conversation becomes one that waits for the order.
+paper goes astray. What it opens is the order's progress: the conversation becomes one that waits for the order. Of the
+order of a known customer somebody else, or of whom nothing is proved yet, hears how far it is and no more.
 """
 
 from __future__ import annotations
@@ -46,11 +47,12 @@ class Begins:
 
 @dataclass(frozen=True)
 class Shows:
-    """A slip was scanned by one who may see its order."""
+    """A slip was scanned by one who may see its order; not `proved`: its customer is known and may be somebody else."""
 
     paper_id: int
     title: str
     order_no: str
+    proved: bool = True
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def scanned(
         session.flush()
     elif not _is_theirs(session, paper, conversation, user):
         return Refused(paper.id, paper.title, "others")
-    return Shows(paper.id, paper.title, paper.order_no)
+    return Shows(paper.id, paper.title, paper.order_no, proved=_is_proved(session, paper, conversation))
 
 
 def open_order(session: Session, order_no: str, *, conversation_id: str, paper_id: int, now: datetime) -> None:
@@ -168,6 +170,15 @@ def _is_theirs(session: Session, paper: HallPaper, conversation: Conversation, u
     if paper.order_customer is not None and paper.order_customer == conversation.customer_no:
         return True
     return any(_is(session, one, conversation) for one in (paper.scanned_in, paper.order_conversation))
+
+
+def _is_proved(session: Session, paper: HallPaper, conversation: Conversation) -> bool:
+    """Tell whether this is the customer of the order, as far as one is known."""
+    known = paper.order_customer
+    if known is None and paper.order_conversation is not None:
+        filed_in = session.get(Conversation, paper.order_conversation)
+        known = filed_in.customer_no if filed_in is not None else None
+    return known in (None, conversation.customer_no) or _is(session, paper.order_conversation, conversation)
 
 
 def _is(session: Session, conversation_id: str | None, conversation: Conversation) -> bool:

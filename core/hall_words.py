@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from core.text import folded
+from core.work_order.tables import STATES
 
 HALL_CODE = "bridge:hall_code"  # payload of the button and of the item of the menu that ask for a code
 HALL_CODE_SHOWN = "hall_code"  # type of the message that holds the code, which no agent reads in the log
@@ -32,6 +33,9 @@ class HallWords(BaseModel):
     over: str
     others: str
     unavailable: str
+    glimpse: str  # {title}, {tail}, {state}: what somebody may know of another customer's order
+    bind: str
+    states: dict[str, str]
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -50,6 +54,13 @@ class HallWords(BaseModel):
     @cached_property
     def _asks(self) -> re.Pattern[str]:
         return re.compile("|".join(f"(?:{pattern})" for pattern in self.asks))
+
+    @field_validator("states")
+    @classmethod
+    def _states_are_all(cls, states: dict[str, str]) -> dict[str, str]:
+        if set(states) != set(STATES):
+            raise ValueError(f"states have to be {', '.join(STATES)}")
+        return states
 
     @field_validator("asks")
     @classmethod

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from dialects import DIALECTS, NewUrl
 
 if TYPE_CHECKING:
     from database_kit import Databases
@@ -25,14 +26,10 @@ if TYPE_CHECKING:
     from core.tariff import TariffBook
 
 ROOT = Path(__file__).parents[1]
-DIALECTS = ("sqlite", "postgresql")
 SEED_DAY = date(2026, 11, 22)
 SEED_CUSTOMERS, SEED_MONTHS = 60, 14
 
 IN_RASAS_ENVIRONMENT = importlib.util.find_spec("alembic") is None
-
-# Makes the URL of an empty database: (dialect, directory for files).
-NewUrl = Callable[[str, Path], str]
 
 
 class Fill(Protocol):

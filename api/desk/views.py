@@ -140,7 +140,7 @@ class DeskMessage(BaseModel):
     understood: Understood | None
     client_id: str | None
     channel: str  # over which it came, or went
-    delivery: str | None = None  # of what had to be sent: arrived | waiting | unsure | failed
+    delivery: str | None = None  # of what had to be sent: arrived | seen | waiting | unsure | failed
 
 
 class NoteView(BaseModel):

@@ -21,7 +21,7 @@ from core.conversation import Conversation, Message
 
 MOST_TALKS, MOST_MESSAGES = 5, 100  # of earlier talk that is shown
 SEEN = "seen"  # error of a delivery that the customer has read on a page before it was sent
-ARRIVED, ON_ITS_WAY, UNSURE, FAILED = "arrived", "waiting", "unsure", "failed"
+ARRIVED, ON_ITS_WAY, UNSURE, FAILED, READ = "arrived", "waiting", "unsure", "failed", "seen"
 
 
 class EarlierTalk(BaseModel):
@@ -94,7 +94,7 @@ def _state(row: Delivery) -> str:
     if row.state == SENT:
         return UNSURE if row.error == UNKNOWN else ARRIVED
     if row.state == DROPPED:
-        return ARRIVED if row.error == SEEN else FAILED
+        return READ if row.error == SEEN else FAILED
     return FAILED if row.state == DEAD else ON_ITS_WAY
 
 

@@ -36,7 +36,8 @@ CONFIRM = "confirm"  # type of a message whose answer will be acted upon
 DIALOGUE_IDLE = timedelta(minutes=30)
 ASSURED = timedelta(minutes=10)  # so long a one-time code, or the app's own check, lets personal data be changed
 PAGE = 500  # messages that one reading of the log returns at most
-_DELIVERED_AS = {"safety": "safety", "survey": "closing", "notice": "notice"}  # type of a message: kind of delivery
+CLOSING = "closing"  # kind of delivery of words that end a talk with a person, and of the question how it was
+_DELIVERED_AS = {"safety": "safety", "survey": CLOSING, "notice": "notice"}  # type of a message: kind of delivery
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Draft:
     type: str = "text"
     card: dict[str, Any] | None = None
     buttons: tuple[tuple[str, str], ...] = field(default=())
+    delivered_as: str | None = None  # kind of delivery, if it is not that of the author and the type
 
 
 class ConversationNotFound(LookupError):
@@ -233,12 +235,12 @@ def _append(session: Session, conversation: Conversation, draft: Draft, now: dat
     conversation.last_at = now
     session.add(message)
     if draft.author != "customer" and conversation.channel_user_id is not None:
-        session.add(_delivery(conversation.channel_user_id, message))
+        session.add(_delivery(conversation.channel_user_id, message, draft.delivered_as))
     return message
 
 
-def _delivery(channel_user_id: int, message: Message) -> Delivery:
-    kind = _DELIVERED_AS.get(message.type, "agent" if message.author == "agent" else "answer")
+def _delivery(channel_user_id: int, message: Message, kind: str | None) -> Delivery:
+    kind = kind or _DELIVERED_AS.get(message.type, "agent" if message.author == "agent" else "answer")
     return Delivery(
         conversation_id=message.conversation_id, seq=message.seq, channel_user_id=channel_user_id, kind=kind,
         in_reply_to=message.in_reply_to, next_at=message.at, created_at=message.at,

@@ -121,10 +121,11 @@ def tell_desk(
 
 
 def say(
-    session: Session, conversation: Conversation, text: str, *, now: datetime, buttons: tuple[tuple[str, str], ...] = ()
-) -> Message:
+    session: Session, conversation: Conversation, text: str, *, now: datetime,
+    buttons: tuple[tuple[str, str], ...] = (), delivered_as: str | None = None,
+) -> Message:  # fmt: skip
     """Append a line of the bridge itself; who has the conversation is told before by whom, so it wakes no dialogue."""
-    draft = Draft("system", text, "notice", buttons=buttons)
+    draft = Draft("system", text, "notice", buttons=buttons, delivered_as=delivered_as)
     last_at = conversation.last_at
     message = log_of.record_reply(session, conversation, draft, now=now)
     conversation.last_at = last_at

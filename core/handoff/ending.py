@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.agent import Agent
-from core.conversation import Conversation, Message, change_mode
+from core.conversation import CLOSING, Conversation, Message, change_mode
 from core.handoff.book import Book
 from core.handoff.case import held_by, hold_case, note_event, say, tell_desk
 from core.handoff.tables import Handoff
@@ -64,7 +64,7 @@ def close_idle(session: Session, handoff_id: int, *, book: Book, now: datetime) 
     conversation, case = hold_case(session, handoff_id)
     if conversation.mode != "human" or case.ended_at is not None:
         return False
-    say(session, conversation, book.words.silent_end, now=now)
+    say(session, conversation, book.words.silent_end, now=now, delivered_as=CLOSING)
     _finish(session, conversation, case, book=book, now=now, by="silence")
     return True
 
@@ -133,7 +133,8 @@ def _end(
     }  # fmt: skip
     if not keep_form:
         conversation.dialogue += 1  # what the bot had half understood before is not what stands now
-    say(session, conversation, book.words.closed if closes else book.words.handed_back, now=now)
+    text = book.words.closed if closes else book.words.handed_back
+    say(session, conversation, text, now=now, delivered_as=CLOSING)
     tell_desk(session, case, now=now, what="closed" if closes else "handed_back", agent=agent_id)
 
 

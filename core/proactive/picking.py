@@ -93,11 +93,6 @@ def take(session: Session, picked: Picked, *, now: datetime) -> list[Item]:
     return [item for item in picked.items if item.id in mine]
 
 
-def claim(session: Session, notices: Notices, *, channel: str, limit: int, turn: int = 0, now: datetime) -> list[Item]:
-    """Pick and take in one transaction."""
-    return take(session, pick(session, notices, channel=channel, limit=limit, turn=turn, now=now), now=now)
-
-
 def _share_out(
     session: Session, lined_up: Sequence[Broadcast], channel: str, limit: int, had: dict[int, int], *, now: datetime
 ) -> tuple[list[tuple[Broadcast, Send]], list[Broadcast]]:

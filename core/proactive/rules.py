@@ -25,6 +25,7 @@ class BillRules(_Model):
 
     old_days: int = Field(gt=0)
     settle_minutes: float = Field(ge=0)
+    month: str  # how a month is written
 
 
 class BalanceRules(_Model):

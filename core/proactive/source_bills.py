@@ -101,7 +101,9 @@ class Bills:
         with self._bridge.transaction() as session:
             who = people.hearers(session, owners)
             news = [
-                waves.News(recipient, KIND, _values(row)) for row in fresh for recipient in who.get(row.account_no, ())
+                waves.News(recipient, KIND, _values(row, self._rules.bills.month))
+                for row in fresh
+                for recipient in who.get(row.account_no, ())
             ]
             waves.tell(session, self._notices, KIND, news, today=today, now=now)
             waves.move_mark(session, KIND, mark | {"done": rows[-1].id}, now=now)
@@ -118,10 +120,10 @@ def _together(rows: Sequence[_Row], done: int, settled: int) -> list[_Row]:
     return taken
 
 
-def _values(row: _Row) -> dict[str, str]:
+def _values(row: _Row, month: str) -> dict[str, str]:
     due = datetime.combine(row.due_on, time(23, 59), SHANGHAI)
     return {
-        "account_tail": row.account_no[-4:], "month": f"{row.month.year}年{row.month.month}月",
+        "account_tail": row.account_no[-4:], "month": month.format(year=row.month.year, month=row.month.month),
         "energy": format(row.kwh.normalize(), "f"), "amount": f"{row.amount:.2f}", "due_at": due.isoformat(),
     }  # fmt: skip
 

@@ -178,7 +178,7 @@ def add_danger_note(
     session: Session, *, conversation_id: str, cause: str, text: str, keyring: Keyring, now: datetime,
     address: str | None = None,
 ) -> None:  # fmt: skip
-    """Add what a conversation said after its danger to the urgent order, once per cause; an `address` that it lacks too.
+    """Add what a conversation said after its danger to the urgent order, once per cause; also an `address` it lacks.
 
     Raises:
         OrderNotFound: if the conversation has no order of a danger.

@@ -50,10 +50,23 @@ def test_without_a_place_the_halls_of_the_own_address_are_told(desk: Desk) -> No
     assert told == [hall.name for hall in load_service_halls().halls if hall.district == district]
 
 
-def test_somebody_unknown_who_names_no_place_gets_all_halls(desk: Desk) -> None:
-    said = desk.ask(HALL, text="营业厅几点下班", assurance=0)
-    assert len(said.card["rows"]) == len(load_service_halls().halls)
-    assert said.text.startswith("我能查到的网点都在这里")
+def test_somebody_unknown_who_names_no_place_is_asked_for_one(desk: Desk) -> None:
+    asked = desk.ask(HALL, text="营业厅几点下班", assurance=0)
+    assert asked.text.startswith("您在哪一带？")
+    assert asked.slots["form"]["action"] == HALL
+    said = desk.ask("action_inform", text="武昌", intent="inform", slots=dict(asked.slots), assurance=0)
+    assert [row[0] for row in said.card["rows"]] == ["武昌中北路营业厅", "武昌彭刘杨路营业厅"]
+    assert said.slots["form"] is None
+
+
+def test_of_all_halls_five_are_told_and_how_many_more_there_are(desk: Desk) -> None:
+    asked = desk.ask(HALL, text="营业厅几点下班", assurance=0)
+    every = [{"entity": "choice", "value": "all"}]
+    said = desk.ask(HALL, text=asked.buttons[0][1], entities=every, slots=dict(asked.slots), assurance=0)
+    more = len(load_service_halls().halls) - 5
+    assert len(said.card["rows"]) == 5
+    assert f"还有{more}家" in said.text
+    assert said.slots["form"] is None
 
 
 def test_a_place_without_a_hall_of_ours_is_answered_honestly(desk: Desk) -> None:
@@ -65,7 +78,7 @@ def test_a_place_without_a_hall_of_ours_is_answered_honestly(desk: Desk) -> None
 
 def test_the_own_address_is_not_used_by_somebody_who_proved_nothing(desk: Desk) -> None:
     number = desk.account("a.district like '%区'")
-    assert desk.ask(HALL, number, text="营业厅在哪", assurance=0).text.startswith("我能查到的网点都在这里")
+    assert desk.ask(HALL, number, text="营业厅在哪", assurance=0).text.startswith("您在哪一带？")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from actions_desk import NOW, Desk, Said
 from sqlalchemy import func, select
 
+from core.masking import mask_account_no
 from core.work_order import WorkOrder
 from core.work_order.tables import reveal
 
@@ -82,7 +83,8 @@ def filled(chat: Chat) -> Said:
 
 def test_meter_check_is_filed_after_the_summary_was_confirmed(chat: Chat, home: str) -> None:
     summary = filled(chat)
-    assert home in summary.text
+    assert f"户号：{mask_account_no(home)}\n" in summary.text
+    assert home not in summary.text
     assert chat.orders() == []
     done = chat.press("确认提交", summary)
     [order] = chat.orders()

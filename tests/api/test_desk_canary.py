@@ -145,7 +145,7 @@ async def _look_everywhere(walk: Walk, seat: Seat) -> dict[str, str]:
     """Return every answer of every route that only reads, by path."""
     names = {
         "conversation_id": walk.talker.conversation_id, "handoff_id": walk.case, "order_no": walk.order_no,
-        "upload_id": "none", "agent_id": seat.id, "answer_id": 1,
+        "upload_id": "none", "agent_id": seat.id, "answer_id": 1, "paper_id": 1,
     }  # fmt: skip
     seen: dict[str, str] = {}
     for method, path in routes_of(walk.desk.bridge.app):

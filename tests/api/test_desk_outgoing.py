@@ -168,7 +168,7 @@ async def test_messages_say_over_which_channel_they_went_and_whether_they_arrive
     assert (message["channel"], message["delivery"]) == ("wechat", "failed")
     for state, error, shown in (
         ("waiting", None, "waiting"), ("parked", None, "waiting"), ("sent", None, "arrived"),
-        ("sent", "unknown", "unsure"), ("dropped", "seen", "arrived"), ("dropped", "unreachable", "failed"),
+        ("sent", "unknown", "unsure"), ("dropped", "seen", "seen"), ("dropped", "unreachable", "failed"),
     ):  # fmt: skip
 
         def work(session: Session, state: str = state, error: str | None = error) -> None:

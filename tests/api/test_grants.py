@@ -12,10 +12,11 @@ import pytest
 from bridge_kit import IDENTITY_KEY, Bridge, FakeRasa, SetClock, customer_token, http_rasa, running, settings
 from sqlalchemy import select
 
+from api.identity import metadata_of
 from api.rasa import BotTurn, HttpRasa
 from core.binding import Binding
 from core.clock import system_clock
-from core.conversation import Draft
+from core.conversation import Draft, find_conversation
 from core.identity import Grant, Identity, issue_grant, issue_identity, read_identity, turn_of
 
 MINE, OTHER = "4201234567890", "4209876543210"
@@ -201,9 +202,7 @@ async def test_the_time_of_a_message_is_the_same_text_when_its_turn_is_run_again
         await customer.say("你好")
         first = rasa.asked[-1]["metadata"]["asked_at"]
         (row, _) = bridge.rows(customer.conversation_id)
-        conversation = None
         with bridge.parts.bridge.reading() as session:
-            from core.conversation import find_conversation
-
             conversation = find_conversation(session, customer.conversation_id)
-        assert bridge.parts.dialogue._metadata(conversation, row)["asked_at"] == first
+        again = metadata_of(conversation, row, (), key=IDENTITY_KEY, book=bridge.parts.book, now=bridge.clock())
+        assert again["asked_at"] == first

@@ -205,7 +205,7 @@ async def test_words_do_not_leave_the_queue_while_a_danger_waits(bridge: Bridge)
     customer = await bridge.customer()
     await customer.say(DANGER)
     answer = await customer.say("不等了")
-    assert (answer["mode"], answer["messages"][0]["text"]) == ("queued", bridge.parts.wording.queued_danger_note)
+    assert (answer["mode"], answer["messages"][0]["text"]) == ("queued", bridge.parts.wording.queued_danger_unplaced)
 
 
 async def test_who_leaves_the_queue_after_a_danger_is_no_longer_at_its_head(bridge: Bridge) -> None:

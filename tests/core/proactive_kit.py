@@ -68,7 +68,10 @@ def fan_out(bridge: Database, broadcast_id: int, *, size: int = 500) -> list[int
 
 
 def claim(session: Session, limit: int = 100, *, channel: str = "wechat", **more: Any) -> list[Item]:
-    return picking.claim(session, NOTICES, channel=channel, limit=limit, **({"now": NOW} | more))
+    """Pick and take in one transaction."""
+    given = {"now": NOW} | more
+    picked = picking.pick(session, NOTICES, channel=channel, limit=limit, **given)
+    return picking.take(session, picked, now=given["now"])
 
 
 def recipients(session: Session, broadcast_id: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import DIALECTS, NewUrl
+from dialects import DIALECTS, NewUrl
 from handoff_kit import BOOK, DeskRoom, new_room
 from sqlalchemy import select
 

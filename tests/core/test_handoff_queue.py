@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import DIALECTS, NewUrl
+from dialects import DIALECTS, NewUrl
 from handoff_kit import BOOK, DeskRoom, empty, new_room
 from hypothesis import given
 from hypothesis import strategies as st

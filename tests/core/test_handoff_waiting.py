@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import DIALECTS, NewUrl
+from dialects import DIALECTS, NewUrl
 from handoff_kit import BOOK, DeskRoom, empty, new_room
 
 from core.conversation import Message

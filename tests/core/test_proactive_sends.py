@@ -15,7 +15,7 @@ from core.channel.tables import ChannelUser, Delivery
 from core.conversation import Conversation, find_conversation, messages_after
 from core.db import Database
 from core.migrations import upgrade
-from core.proactive import sends
+from core.proactive import picking, sends
 from core.proactive.broadcast import WrongState, again, announce, counts, find, resume, stop
 from core.proactive.choices import choose
 from core.proactive.said import bring_in

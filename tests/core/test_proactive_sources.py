@@ -10,6 +10,7 @@ import pytest
 from proactive_kit import NOTICES, NOW, bind, follower, web
 from sources_kit import DAY, HOUR, RULES, World, worlds
 from sqlalchemy import event, select
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from core.channel.tables import ChannelUser
 from core.clock import SHANGHAI
@@ -207,12 +208,15 @@ def test_what_was_told_of_all_outages_is_read_in_one_query(world: World) -> None
     world.look("outages")
     asked: list[str] = []
 
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        if "broadcasts.key" in statement:
-            asked.append(statement)
+    def note(state: ORMExecuteState) -> None:
+        if "broadcasts.key" in str(state.statement):
+            asked.append(str(state.statement))
 
-    event.listen(world.bridge.engine, "before_cursor_execute", note)
-    assert world.look("outages") == 1
+    event.listen(Session, "do_orm_execute", note)
+    try:
+        assert world.look("outages") == 1
+    finally:
+        event.remove(Session, "do_orm_execute", note)
     assert len(asked) == 2  # one for what is unfinished
     assert len(world.broadcasts()) == 12
 

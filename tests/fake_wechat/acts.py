@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.fake_wechat import media, phone
-from tests.fake_wechat.pusher import Push
+from tests.fake_wechat.pushes import Push
 from tests.fake_wechat.state import User, World
 
 Act = Callable[[World, User, dict[str, Any]], Push | None]

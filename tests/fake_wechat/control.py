@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from tests.fake_wechat import phone, tally
 from tests.fake_wechat.acts import ACTS
-from tests.fake_wechat.pusher import Plan, Push
+from tests.fake_wechat.pushes import Plan, Push
 from tests.fake_wechat.state import User, World
 
 LONGEST_WAIT = 25.0

@@ -56,7 +56,8 @@ def fan_out(bridge: Database) -> None:
     with bridge.transaction() as session:
         fanout.step(session, notices, 1, now=now)
         fanout.step(session, notices, 1, now=now)
-        [one, *_] = picking.claim(session, notices, channel="wechat", limit=1, now=now)
+        picked = picking.pick(session, notices, channel="wechat", limit=1, now=now)
+        [one, *_] = picking.take(session, picked, now=now)
         sends.settle(session, [Outcome(one, "dead", "wechat 40035")], now=now)
 
 

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from api.channels.wechat import events
 from api.channels.wechat.channel import WeChat
 from api.channels.wechat.intake import (
-    BUTTON,
     Fields,
     Said,
     clicked,
@@ -26,11 +25,11 @@ from api.inbound import Inbound
 from api.papers import Scan, scan_of
 from core import conversation as log_of
 from core.channel import passive
-from core.channel.numbered import bare_number, button_of
+from core.channel.numbered import button_of, last_shown_in, was_shown
 from core.channel.tables import WECHAT, ChannelUser, Push
 from core.channel.users import begin_anew, conversation_of, known_user, user_of
 from core.channel.windows import open_window
-from core.conversation import ButtonNotFound, Conversation
+from core.conversation import Button, ButtonNotFound, Conversation
 
 if TYPE_CHECKING:
     from api.deps import Parts
@@ -79,22 +78,47 @@ def _message(
         if said.media_id:
             push.todo = {"media_id": said.media_id}
     if push.conversation_id is None:
-        push.conversation_id = _place_for(session, parts, user, said, now=now).id
+        push.conversation_id = _place_for(session, parts, wechat, user, said, now=now).id
     conversation = log_of.find_conversation(session, push.conversation_id)
     inbound = _inbound(session, wechat, conversation, user, said, external_id)
     media_id = said.media_id if push.todo is not None else None
     return Arrived(external_id, user.id, conversation.id, inbound, media_id)
 
 
-def _place_for(session: Session, parts: Parts, user: ChannelUser, said: Said, *, now: datetime) -> Conversation:
-    """Return the conversation into which a message goes: a new one if the present one is over and does not take it."""
-    conversation = conversation_of(session, user)
-    payload = said.payload
-    if said.tapped and BUTTON.fullmatch(said.tapped):
-        payload = _payload(session, conversation, said.tapped)
-    if parts.dialogue.takes(session, conversation, said.text, payload):
-        return conversation
+def _place_for(
+    session: Session, parts: Parts, wechat: WeChat, user: ChannelUser, said: Said, *, now: datetime
+) -> Conversation:
+    """Return the conversation into which a message goes: a new one if the present one is over and does not take it.
+
+    What is over takes the answer to its question for satisfaction, also when another has begun in the meantime.
+    """
+    present = conversation_of(session, user)
+    ended = _ended(session, user, present, said)
+    if ended is not None:
+        button = _button(session, wechat, ended, user, said)
+        payload = _payload(session, ended, button) if button else None
+        if (button or not said.is_choice) and parts.dialogue.takes(session, ended, "", payload):
+            return ended
+    button = _button(session, wechat, present, user, said)
+    payload = _payload(session, present, button) if button else said.payload
+    if parts.dialogue.takes(session, present, said.text, payload):
+        return present
     return begin_anew(session, user, now=now)
+
+
+def _ended(session: Session, user: ChannelUser, present: Conversation, said: Said) -> Conversation | None:
+    """Return the conversation of the user that is over and that a choice, or the next sentence, may be meant for."""
+    if said.payload is not None or said.type is not None or said.media_id or said.answer:
+        return None
+    conversation_id = last_shown_in(session, user.id)
+    if said.is_choice:
+        button = session.get(Button, said.tapped)
+        known = button is not None and was_shown(session, button.conversation_id, user.id)
+        conversation_id = button.conversation_id if button is not None and known else None
+    if conversation_id is None:
+        return None
+    found = log_of.find_conversation(session, conversation_id)
+    return found if found.id != present.id and found.mode == "closed" else None
 
 
 def _payload(session: Session, conversation: Conversation, button_id: str) -> str | None:
@@ -104,6 +128,18 @@ def _payload(session: Session, conversation: Conversation, button_id: str) -> st
         return None
 
 
+def _button(session: Session, wechat: WeChat, conversation: Conversation, user: ChannelUser, said: Said) -> str | None:
+    """Return the id of the button of this conversation that was tapped, or whose number was written."""
+    if said.is_choice:
+        return said.tapped if _payload(session, conversation, said.tapped or "") is not None else None
+    if said.type is not None or said.payload is not None:
+        return None
+    number = wechat.words.number_in(said.text)
+    if number is None:
+        return None
+    return button_of(session, conversation.id, user.id, number, numbering=wechat.words.numbering)
+
+
 def _inbound(
     session: Session, wechat: WeChat, conversation: Conversation, user: ChannelUser, said: Said, external_id: str
 ) -> Inbound:
@@ -111,13 +147,9 @@ def _inbound(
         external_id, said.text, payload=said.payload, channel=WECHAT, channel_user_id=user.id, type=said.type,
         card=said.card, answer=draft_of(said.answer) if said.answer else None,
     )  # fmt: skip
-    button_id = None
-    if said.tapped and BUTTON.fullmatch(said.tapped):
-        button_id = said.tapped if _payload(session, conversation, said.tapped) is not None else None
-    elif said.type is None and said.payload is None and (number := bare_number(said.text)):
-        offers = wechat.words.offers_numbers
-        button_id = button_of(session, conversation.id, user.id, number, offers=offers)
-    return replace(inbound, text="", button_id=button_id) if button_id else inbound
+    if button_id := _button(session, wechat, conversation, user, said):
+        return replace(inbound, text="", button_id=button_id)
+    return replace(inbound, answer=draft_of(wechat.words.choice_gone)) if said.is_choice else inbound
 
 
 def _event(
@@ -144,7 +176,7 @@ def _event(
         found = _scanned(session, parts, user, push, fields, scene, now=now)
         if found is not None:
             return found
-    if is_new and name in (*events.MEETS, "click"):
+    if is_new and (name in ("subscribe", "click") or (name == "scan" and events.is_stranger(session, user))):
         greet = events.menu_gone if name == "click" else events.welcome
         push.conversation_id = greet(session, user, fields, wechat.words, now=now).id
         session.flush()
@@ -173,7 +205,7 @@ def _chosen(
 ) -> Arrived:
     """Return what an item of the menu puts into the log."""
     if push.conversation_id is None:
-        push.conversation_id = _place_for(session, parts, user, said, now=now).id
+        push.conversation_id = _place_for(session, parts, wechat, user, said, now=now).id
     conversation = log_of.find_conversation(session, push.conversation_id)
     inbound = _inbound(session, wechat, conversation, user, said, push.external_id)
     return Arrived(push.external_id, user.id, conversation.id, inbound)

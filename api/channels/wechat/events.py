@@ -36,11 +36,16 @@ def meet(session: Session, user: ChannelUser, fields: Fields, *, now: datetime) 
 
 
 def welcome(session: Session, user: ChannelUser, fields: Fields, words: Words, *, now: datetime) -> Conversation:
-    """Greet who follows or has scanned a code of which nobody knows."""
+    """Greet who follows, or who is new and has scanned a code of which nobody knows."""
     conversation = meet(session, user, fields, now=now)
     if conversation.mode not in WAITING | WITH_PERSON:
         log_of.record_reply(session, conversation, greeting(words), now=now)
     return conversation
+
+
+def is_stranger(session: Session, user: ChannelUser) -> bool:
+    """Tell whether nothing was ever said to or by a user."""
+    return conversation_of(session, user).next_seq == 1
 
 
 def greeting(words: Words) -> Draft:

@@ -38,6 +38,11 @@ class Said:
     media_id: str | None = None
     answer: str | None = None  # what the channel says to it itself
 
+    @property
+    def is_choice(self) -> bool:
+        """Tell whether a choice that we showed was tapped, now or long ago."""
+        return self.tapped is not None and BUTTON.fullmatch(self.tapped) is not None
+
 
 def is_event(fields: Fields) -> bool:
     """Tell whether this is an event and no message."""

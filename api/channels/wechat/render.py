@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from api.channels.wechat.cards import lines_of
 from api.channels.wechat.words import Words
+from core.channel.numbered import Choice, together
 from core.channel.passive import Fitted, Item
 from core.conversation import Message
 
@@ -33,14 +34,22 @@ class Render:
         self._words, self._style, self._page = words, style, f"{public_url.rstrip('/')}/wechat/h5"
 
     def as_text(self, messages: Sequence[Message]) -> str:
-        """Return one text with all that the messages say; it may be longer than fits at once, see `split`."""
+        """Return one text with all that the messages say; it may be longer than fits at once, see `split`.
+
+        The choices of all of them stand at the end, if that is clear; else each under its own message.
+        """
+        choices = self._words.numbering.choices(messages)
+        apart = not together(choices)
         paragraphs: list[str] = []
-        said, number, linked = "", 0, False
-        for message in messages:
+        said, linked = "", False
+        for message, own in zip(messages, choices, strict=True):
             text, more = self._text(message, said)
             paragraphs += [text, self._link(message, more) if more and not linked else ""]
-            paragraphs.append("\n".join(self._buttons(message, number)))
-            said, number, linked = said + message.text, number + len(message.buttons or ()), linked or bool(more)
+            if apart:
+                paragraphs += self._listed(own)
+            said, linked = said + message.text, linked or bool(more)
+        if not apart:
+            paragraphs += self._listed([one for own in choices for one in own])
         return "\n\n".join(filter(None, (paragraph.strip("\n") for paragraph in paragraphs)))
 
     def as_service(self, messages: Message | Sequence[Message]) -> list[dict[str, Any]]:
@@ -59,6 +68,8 @@ class Render:
         """Return as much as fits into one answer: whole messages from the first on, or the beginning of a long one."""
         chosen = Fitted("", 0)
         for count in range(1, len(items) + 1):
+            if count > 1 and items[0].delivery.part and items[0].message.buttons:
+                break  # the choices of what was begun have their numbers already
             text = self._together(items[:count])
             if _size(text) > LIMIT:
                 break
@@ -94,18 +105,23 @@ class Render:
             return plain("\n".join(lines)), more
         return ("" if said else text), more
 
-    def _buttons(self, message: Message, before: int) -> list[str]:
-        words, buttons = self._words, message.buttons or []
-        if not buttons:
-            return []
-        titles = [button["title"] for button in buttons]
-        counted = words.offers_numbers(titles)
-        shown = [_anchor(button) if self._style != "numbers" else plain(button["title"]) for button in buttons]
-        if counted:
-            shown = [words.choice.format(number=before + place, title=one) for place, one in enumerate(shown, 1)]
-        if self._style == "numbers":
-            return [words.numbers if counted else words.say_one, *shown]
-        return [words.links if counted else words.tap_one, *shown]
+    def _listed(self, choices: Sequence[Choice]) -> list[str]:
+        """Return the lists of choices: those with a number, in its order, and those without."""
+        words, bare = self._words, self._style == "numbers"
+        counted = [one for one in choices if one.number is not None]
+        others = [one for one in choices if one.number is None]
+        lines = [words.choice.format(number=one.number, title=self._shown(one)) for one in counted]
+        return [
+            "\n".join([head, *shown])
+            for head, shown in (
+                (words.numbers if bare else words.links, lines),
+                (words.say_one if bare else words.tap_one, [self._shown(one) for one in others]),
+            )
+            if shown
+        ]
+
+    def _shown(self, choice: Choice) -> str:
+        return plain(choice.title) if self._style == "numbers" else _anchor(choice)
 
     def _link(self, message: Message, title: str) -> str:
         return f'<a href="{self._page}#seq={message.seq}">{title}</a>'
@@ -164,10 +180,10 @@ def _bits(text: str, limit: int, level: int = 0) -> list[str]:
     return [bit for piece in _ENDS[level].split(text) for bit in _bits(piece, limit, level + 1)]
 
 
-def _anchor(button: dict[str, str]) -> str:
-    title = button["title"].replace("<", "＜").replace(">", "＞")
-    content = quote(button["title"], safe="")
-    return f'<a href="weixin://bizmsgmenu?msgmenucontent={content}&msgmenuid={button["id"]}">{title}</a>'
+def _anchor(choice: Choice) -> str:
+    title = choice.title.replace("<", "＜").replace(">", "＞")
+    content = quote(choice.title, safe="")
+    return f'<a href="weixin://bizmsgmenu?msgmenucontent={content}&msgmenuid={choice.id}">{title}</a>'
 
 
 def _without_buttons(message: Message) -> Message:

@@ -35,10 +35,6 @@ class Replies:
             raise ReplyTooLong("a text of more than 2048 bytes")
         return self._written(received, {"MsgType": "text", "Content": said}, now)
 
-    def image(self, received: Received, media_id: str, *, now: datetime) -> bytes:
-        """Return the answer with a picture that was uploaded before."""
-        return self._written(received, {"MsgType": "image", "Image": {"MediaId": clean(media_id)}}, now)
-
     def media_type(self, received: Received) -> str:
         """Return the Content-Type of answers to this push."""
         return _MEDIA_TYPES[received.form]

@@ -39,7 +39,10 @@ async def sweep(parts: Parts) -> None:
         try:
             await parts.store.write(
                 partial(
-                    passive.settle_lost, up_since=wechat.up_since, written=wechat.written, now=parts.clock(),
+                    passive.settle_lost,
+                    up_since=wechat.up_since,
+                    written=wechat.written,
+                    now=parts.clock(),
                     within=since,
                 )  # fmt: skip
             )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, field_validator
+
+from core.channel.numbered import Numbering
+from core.text import PUNCTUATION, clean
 
 
 class WelcomeButton(BaseModel):
@@ -80,6 +85,10 @@ class Words(BaseModel):
     rest: str
     unit_words: re.Pattern[str]
     ways_out: frozenset[str]
+    asks: re.Pattern[str]
+    picks: re.Pattern[str]
+    digits: str
+    choice_gone: str
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -90,6 +99,16 @@ class Words(BaseModel):
         """
         return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
 
-    def offers_numbers(self, titles: list[str]) -> bool:
-        """Tell whether buttons may be chosen by their numbers; not if all of them only lead out of a question."""
-        return any(title not in self.ways_out for title in titles)
+    @cached_property
+    def numbering(self) -> Numbering:
+        """Which choices may be chosen by their numbers."""
+        return Numbering(self.ways_out, self.asks)
+
+    def number_in(self, text: str) -> int | None:
+        """Return the number from 1 to 9 if a text chooses one and says nothing else."""
+        said = unicodedata.normalize("NFKC", clean(text)).strip(PUNCTUATION)
+        found = self.picks.fullmatch(said)
+        if found is None:
+            return None
+        (digit,) = filter(None, found.groups())
+        return int(digit) if digit.isascii() else self.digits.index(digit) + 1

@@ -30,10 +30,11 @@ function quotaOf(channel, quota) {
   const over = quota.until && new Date(quota.until) <= Date.now();
   const left = over ? 0 : quota.left === null ? Infinity : Math.max(0, quota.left - (quota.waiting || 0));
   if (!quota.followed) return { name, words: "客户已取消关注，发的内容送不到", bad: true };
-  if (channel === "h5") return { name, words: "客户在网页里能直接看到" };
+  const page = channel === "h5" ? "网页开着就直接看到；关了改走微信，" : ""; /* nobody knows whether it is open still */
+  if (!left && page) return { name, words: page + "先存着，客户再写来时送达", few: true };
   if (!left) return { name, words: "现在发的会先存着，客户再写来时送达" + (quota.called ? "；已发模板通知请他回来" : ""), bad: true };
   const until = quota.until ? "，到" + momentOf(quota.until).replace(" ", "") : "";
-  return { name, words: (left === Infinity ? "条数不限" : "还可发送" + left + "条") + until, few: left <= 2 };
+  return { name, words: page + (left === Infinity ? "条数不限" : "还可发送" + left + "条") + until, few: left <= 2 };
 }
 
 /* Where he writes from, and how many messages that channel still lets us send. */

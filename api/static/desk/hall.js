@@ -21,7 +21,7 @@ function Counter({ desk, api }) {
     }
   };
   return html`<section class="box"><h2>打开客户的会话</h2>
-    <p class="hint">请客户在对话里发“柜台码”，或者点公众号菜单“柜台码”，把收到的 8 位数字报给您。</p>
+    <p class="hint">请客户在对话里发“柜台码”，或者点公众号菜单“办事找人”里的“营业厅柜台码”，把收到的 8 位数字报给您。</p>
     <form class="hall-code" onsubmit=${open}>
       <${TextField} label="柜台码" inputmode="numeric" autocomplete="off" max="20" value=${code} set=${(text) => setCode(grouped(text))} placeholder="1234 5678" error=${state.error}/>
       <button type="submit" class="primary" aria-disabled=${String(state.busy)}><${Glyph} name="search"/>${state.busy ? "正在打开…" : "打开会话"}</button>

@@ -43,9 +43,9 @@ function MessageClear({ desk, talk, message }) {
   return html`<button type="button" class="link" aria-label="显示这条消息的原文" onclick=${() => desk.ask(RevealDialog, { talk, field, label: "消息原文" })}>显示原文</button>`;
 }
 
-/* Whether what had to be sent over WeChat has come to the customer. */
-const ARRIVALS = { arrived: "已送达", waiting: "待送达", unsure: "可能未送达", failed: "未送达" };
-const Arrival = ({ message }) => (ARRIVALS[message.delivery] && message.author !== "customer" ? html`<span class=${"arrival is-" + message.delivery}>${channelWord("wechat")} · ${ARRIVALS[message.delivery]}</span>` : null);
+/* Whether what had to be sent over WeChat has come to the customer, or was read on a page before. */
+const ARRIVALS = { arrived: "微信 · 已送达", waiting: "微信 · 待送达", unsure: "微信 · 可能未送达", failed: "微信 · 未送达", seen: "网页已看到" };
+const Arrival = ({ message }) => (ARRIVALS[message.delivery] && message.author !== "customer" ? html`<span class=${"arrival is-" + message.delivery}>${ARRIVALS[message.delivery]}</span>` : null);
 
 /* Redrawn only when something of its own has changed: a record may hold hundreds. */
 class DeskMessage extends Component {

@@ -1,13 +1,39 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from courier_kit import NOT_SENT, Floor, floor_of, refused
+from courier_kit import NOT_SENT, Floor, Follower, floor_of, refused
 
+from api.deliveries import deliver_notices
+from core import notice
 from core.channel.tables import ChannelUser
+from core.clock import SHANGHAI
 
 TEMPLATES = {"agent_replied": "T-agent", "order_progress": "T-order"}
+RESTORED = {"area": "江岸区听涛苑", "restored_at": "2026-11-22T10:00:00+08:00"}
+
+
+def _noticed(floor: Floor, someone: Follower, wording: str, values: dict[str, str]) -> None:
+    """Have the conversation of somebody told of what they asked for, or of an order of theirs."""
+    with floor.parts.workorder.transaction() as session:
+        notice.put(
+            session, key=f"{someone.openid}:{wording}:{len(values)}:{values.get('due_at')}", wording=wording,
+            conversation_id=someone.conversation_id, values=values, now=floor.clock(),
+        )  # fmt: skip
+    deliver_notices(floor.parts)
+
+
+def _calls(floor: Floor, someone: Follower) -> list[tuple[str, str, Any, str | None]]:
+    return [one for one in floor.client.templates if one[0] == someone.openid]
+
+
+def _until(floor: Floor, hour: int) -> None:
+    """Push the clock forward to an hour in Shanghai."""
+    at = floor.clock().astimezone(SHANGHAI)
+    floor.clock.ahead += (at.replace(hour=hour, minute=30, second=0) - at) % timedelta(days=1)
 
 
 @pytest.fixture
@@ -86,9 +112,10 @@ async def test_a_call_that_did_not_get_through_is_made_again_later(floor: Floor)
     await floor.work()
     await floor.courier.sweep()
     await floor.courier.sweep()
-    assert floor.client.template_plan == [refused(-1)] or len(floor.client.template_plan) == 1
+    assert ([str(one) for one in floor.client.template_plan], floor.client.templates) == (["-1 no"], [])  # put off
     floor.later(seconds=2)
     await floor.courier.sweep()
+    assert (floor.client.template_plan, floor.client.templates) == ([], [])
     floor.later(seconds=3)
     await floor.courier.sweep()
     assert len(floor.client.templates) == 1
@@ -122,3 +149,95 @@ async def test_without_templates_it_just_waits(shared_urls: tuple[str, str]) -> 
         await floor.work()
         await floor.courier.sweep()
         assert (someone.states(), someone.rows()[0].way) == (["parked"], None)
+
+
+async def test_news_of_an_outage_that_was_asked_for_calls_each_time(shared_urls: tuple[str, str]) -> None:
+    async with floor_of(shared_urls, wechat_templates=TEMPLATES | {"outage": "T-outage"}) as floor:
+        someone = floor.follower()
+        due = (floor.clock() + timedelta(hours=3)).isoformat()
+        _noticed(floor, someone, "outage_expected", {"area": "江岸区听涛苑", "due_at": due})
+        await floor.work()
+        await floor.courier.sweep()
+        await floor.courier.sweep()
+        ((_, template_id, data, _),) = _calls(floor, someone)
+        assert template_id == "T-outage"
+        assert data["thing1"]["value"].startswith("江岸区听涛苑停电：预计")
+        _noticed(floor, someone, "outage_restored", RESTORED)
+        await floor.work()
+        await floor.courier.sweep()
+        await floor.courier.sweep()
+        assert len(_calls(floor, someone)) == 2
+        someone.writes()
+        await floor.work()
+        assert [(row.state, row.way) for row in someone.rows()] == [("sent", "service")] * 2
+        await floor.courier.sweep()
+        assert len(_calls(floor, someone)) == 2
+
+
+async def test_without_a_template_for_outages_that_of_an_answer_calls(floor: Floor) -> None:
+    someone = floor.follower()
+    _noticed(floor, someone, "outage_restored", RESTORED)
+    await floor.work()
+    await floor.courier.sweep()
+    assert [template_id for _, template_id, _, _ in _calls(floor, someone)] == ["T-agent"]
+
+
+ORDER = {"order_no": "20261122000007", "title": "故障报修", "reason": ""}
+
+
+async def test_progress_of_an_order_by_night_waits_for_the_morning(floor: Floor) -> None:
+    _until(floor, 3)
+    someone = floor.follower()
+    someone.writes()
+    _noticed(floor, someone, "order_taken", ORDER)
+    await floor.courier.sweep()
+    await floor.work()
+    assert (floor.client.texts(someone.openid), _calls(floor, someone)) == ([], [])
+    assert [(row.state, row.error) for row in someone.rows()] == [("parked", "quiet")]
+    _until(floor, 8)
+    await floor.courier.sweep()
+    await floor.work()
+    assert [(row.state, row.way, row.error) for row in someone.rows()] == [("sent", "service", None)]
+
+
+async def test_without_a_window_the_user_is_called_in_the_morning(floor: Floor) -> None:
+    _until(floor, 3)
+    someone = floor.follower()
+    _noticed(floor, someone, "order_taken", ORDER)
+    await floor.courier.sweep()
+    _until(floor, 8)
+    for _ in range(3):
+        await floor.courier.sweep()
+        await floor.work()
+    assert [template_id for _, template_id, _, _ in _calls(floor, someone)] == ["T-order"]
+
+
+async def test_what_rests_by_night_goes_along_with_what_an_agent_says_or_when_the_user_writes(floor: Floor) -> None:
+    _until(floor, 3)
+    someone, other = floor.follower(), floor.follower()
+    someone.writes()
+    for one in (someone, other):
+        _noticed(floor, one, "order_taken", ORDER)
+    someone.told("您的电表已换好", "agent", agent_name="小王", agent_id=1)
+    other.writes()
+    await floor.work()
+    assert (someone.states(), other.states()) == (["sent"] * 2, ["sent"])
+
+
+async def test_what_follows_from_what_the_customer_has_just_done_is_told_at_once(floor: Floor) -> None:
+    _until(floor, 3)
+    someone = floor.follower()
+    someone.told("撤了吧", "customer")
+    someone.writes()
+    _noticed(floor, someone, "order_cancelled", ORDER)
+    await floor.work()
+    assert someone.states()[-1] == "sent"
+
+
+async def test_news_of_an_outage_that_was_asked_for_wakes(floor: Floor) -> None:
+    _until(floor, 3)
+    someone = floor.follower()
+    someone.writes()
+    _noticed(floor, someone, "outage_restored", RESTORED)
+    await floor.work()
+    assert someone.states() == ["sent"]

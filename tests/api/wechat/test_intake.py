@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from bridge_kit import FakeRasa
 from channel_kit import Phone, account
 from fake_api import FakeApi
 from PIL import Image
+from sqlalchemy import update
 from starlette.responses import Response
 
 from api.channels.wechat import photos, sweep
@@ -18,6 +20,8 @@ from api.channels.wechat.photos import PAUSES
 from api.rasa import BotTurn
 from api.schemas import MAX_TEXT
 from core import conversation as log_of
+from core.channel.tables import Delivery
+from core.channel.users import begin_anew, conversation_of
 from core.conversation import Draft
 from core.upload import Upload, read_upload
 
@@ -70,17 +74,60 @@ async def test_a_tapped_choice_is_the_button_that_was_shown(start_account: Any) 
         assert phone.said[3] == ("customer", "缴费")
 
 
-async def test_a_choice_that_this_conversation_never_showed_is_read_as_its_text(start_account: Any) -> None:
+async def test_a_choice_that_this_conversation_never_showed_is_over(start_account: Any) -> None:
     async with start_account(asking(*CHOICES)) as bridge:
         other, phone = Phone(bridge), Phone(bridge)
         await other.say("电费")
-        for key in (other.log[-1].buttons[1]["id"], "b_unknown", "101", "x" * 300):
+        asked = len(bridge.rasa.asked)
+        for key in (other.log[-1].buttons[1]["id"], "b_unknown"):
+            assert (await phone.say("缴费", bizmsgmenuid=key)).text == bridge.parts.wechat.words.choice_gone
+        assert len(bridge.rasa.asked) == asked
+
+
+async def test_a_choice_that_is_none_of_ours_is_read_as_its_text(start_account: Any) -> None:
+    async with start_account(asking(*CHOICES)) as bridge:
+        phone = Phone(bridge)
+        for key in ("101", "x" * 300):
             await phone.say("缴费", bizmsgmenuid=key)
             assert (bridge.rasa.asked[-1]["text"], bridge.rasa.asked[-1]["payload"]) == ("缴费", False)
 
 
+async def test_a_choice_of_an_earlier_conversation_is_over(start_account: Any) -> None:
+    async with start_account(asking(*CHOICES)) as bridge:
+        phone = Phone(bridge)
+        await phone.say("电费")
+        old = phone.log[-1].buttons[1]["id"]
+        with bridge.parts.bridge.transaction() as session:
+            begin_anew(session, session.merge(phone.user), now=bridge.clock())
+        assert (await phone.say("缴费", bizmsgmenuid=old)).text == bridge.parts.wechat.words.choice_gone
+
+
+async def test_a_digit_after_a_persons_question_is_said_to_them(start_account: Any) -> None:
+    async with start_account(asking(*CHOICES)) as bridge:
+        phone = Phone(bridge)
+        await phone.say("电费")
+        with bridge.parts.bridge.transaction() as session:
+            conversation = conversation_of(session, session.merge(phone.user), lock=True)
+            log_of.record_reply(session, conversation, Draft("agent", "家里几口人"), now=bridge.clock())
+        await phone.say("1")
+        assert (bridge.rasa.asked[-1]["text"], bridge.rasa.asked[-1]["payload"]) == ("1", False)
+
+
+async def test_a_digit_after_a_later_open_question_is_its_answer(start_account: Any) -> None:
+    async with start_account(asking(*CHOICES)) as bridge:
+        phone = Phone(bridge)
+        await phone.say("电费")
+        with bridge.parts.bridge.transaction() as session:
+            conversation = conversation_of(session, session.merge(phone.user), lock=True)
+            asked = log_of.record_reply(session, conversation, Draft("system", "家里几口人？"), now=bridge.clock())
+            query = update(Delivery).where(Delivery.conversation_id == conversation.id, Delivery.seq == asked.seq)
+            session.execute(query.values(state="sent", sent_at=bridge.clock() + timedelta(seconds=9)))
+        await phone.say("1")
+        assert (bridge.rasa.asked[-1]["text"], bridge.rasa.asked[-1]["payload"]) == ("1", False)
+
+
 @pytest.mark.parametrize("style", ["links", "menu", "numbers"])
-@pytest.mark.parametrize("typed", ["2", "\uff12", "2。", " 2 "])
+@pytest.mark.parametrize("typed", ["2", "\uff12", "2。", " 2 ", "二", "选2", "选\uff12", "我选二", "第二个", "第2项"])
 async def test_a_bare_number_is_the_choice_with_that_number(sqlite_urls: Any, style: str, typed: str) -> None:
     async with account(sqlite_urls, asking(*CHOICES), wechat_choices=style) as bridge:
         phone = Phone(bridge)

@@ -45,7 +45,7 @@ def test_the_menu_is_written_as_tencent_wants_it() -> None:
 
 
 def test_a_key_stands_for_a_message_and_an_old_key_for_nothing() -> None:
-    assert MENU.key("bill") == MenuItem(name="本月电费账单", key="bill", text="查电费账单", payload="/query_bill")
+    assert MENU.key("bill") == MenuItem(name="电费账单", key="bill", text="查电费账单", payload="/query_bill")
     assert MENU.key("of_an_older_menu") is None
     assert MENU.key("") is None
     assert all(MENU.key(item.key) == item for item in ITEMS if item.key)

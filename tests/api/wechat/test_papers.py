@@ -11,11 +11,12 @@ from channel_kit import Phone
 from sqlalchemy import update
 
 from api.rasa import BotTurn
+from core import conversation as log_of
 from core.business import BusinessTable
 from core.conversation import Draft
 from core.hall import HallPaper
 from core.hall_paper import make_poster, make_slip, order_for_paper
-from core.work_order import Filing, file_order, orders_of
+from core.work_order import Filing, OrderNotFound, file_order, orders_of
 
 StartAccount = Callable[..., Any]
 
@@ -24,9 +25,9 @@ def echo(text: str) -> BotTurn:
     return BotTurn((Draft("bot", f"进度：{text}"),))
 
 
-def slip(bridge: Bridge) -> tuple[str, str]:
+def slip(bridge: Bridge, **more: str) -> tuple[str, str]:
     """File an order and print its slip; number and scene."""
-    filing = Filing(cause="other:9", kind="transfer", category="业务申请→过户", conversation_id="other")
+    filing = Filing(cause="other:9", kind="transfer", category="业务申请→过户", conversation_id="other", **more)
     keyring, now = bridge.parts.settings.keyring(), bridge.clock()
     with bridge.parts.workorder.transaction() as session:
         number = file_order(session, filing, keyring=keyring, now=now, joins=False).order.order_no
@@ -52,6 +53,49 @@ async def test_a_slip_shows_its_order_to_the_first_one_who_scans_it(start_accoun
         later = int(bridge.clock().timestamp()) + 1
         assert number in ((await phone.event("SCAN", EventKey=scene, CreateTime=later)).text or "")
         assert phone.user.scene == scene
+
+
+async def test_of_a_known_customers_order_others_hear_the_progress_until_the_account_is_proved(
+    start_account: StartAccount,
+) -> None:
+    async with start_account(FakeRasa(echo)) as bridge:
+        number, scene = slip(bridge, customer_no="C0000007", account_no="4201234567890")
+        phone = Phone(bridge)
+        heard = await phone.event("SCAN", EventKey=scene)
+        assert heard.text is not None
+        assert "已受理" in heard.text
+        assert number not in heard.text
+        assert [one["title"] for one in phone.log[-1].buttons] == ["绑定户号"]
+        assert bridge.rasa.asked == []
+        with bridge.parts.workorder.reading() as session, pytest.raises(OrderNotFound):
+            orders_of(session, conversation_id=phone.user.conversation_id, order_no=number)
+        with bridge.parts.bridge.transaction() as session:
+            conversation = log_of.find_conversation(session, phone.user.conversation_id, lock=True)
+            conversation.accounts, conversation.assurance = ["4201234567890"], 1
+        later = int(bridge.clock().timestamp()) + 1
+        assert number in ((await phone.event("SCAN", EventKey=scene, CreateTime=later)).text or "")
+
+
+async def test_who_is_linked_to_another_customer_hears_the_progress_alone(start_account: StartAccount) -> None:
+    async with start_account(FakeRasa(echo)) as bridge:
+        for customer_no, asked in (("C0000008", 0), ("C0000007", 1)):
+            _, scene = slip(bridge, customer_no="C0000007")
+            phone = Phone(bridge)
+            await phone.say("在吗")
+            bridge.rasa.asked.clear()
+            with bridge.parts.bridge.transaction() as session:
+                log_of.find_conversation(session, phone.user.conversation_id, lock=True).customer_no = customer_no
+            await phone.event("SCAN", EventKey=scene)
+            assert len(bridge.rasa.asked) == asked
+
+
+async def test_an_unknown_code_says_nothing_to_who_follows_already(start_account: StartAccount) -> None:
+    async with start_account() as bridge:
+        phone = Phone(bridge)
+        assert "电小服" in ((await phone.event("SCAN", EventKey="nothing")).text or "")
+        later = int(bridge.clock().timestamp()) + 1
+        heard = await phone.event("SCAN", EventKey="nothing", CreateTime=later)
+        assert (heard.body, len(phone.log)) == (b"success", 1)
 
 
 async def test_a_retried_scan_is_answered_once(start_account: StartAccount) -> None:

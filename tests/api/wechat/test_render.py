@@ -143,7 +143,36 @@ def test_buttons_become_numbers() -> None:
     said = render("numbers").as_text(
         [message("要办哪一项？", buttons=["查电费", "查停电"]), message("还有", buttons=["转人工", "报修"])]
     )
-    assert said == "要办哪一项？\n\n回复数字选择：\n1. 查电费\n2. 查停电\n\n还有\n\n回复数字选择：\n3. 转人工\n4. 报修"
+    assert said == "要办哪一项？\n\n还有\n\n回复数字选择：\n1. 查电费\n2. 查停电\n3. 转人工\n4. 报修"
+
+
+def test_a_way_out_that_several_have_stands_once() -> None:
+    said = render("numbers").as_text(
+        [message("甲", buttons=["查电费", "转人工"]), message("乙", buttons=["报修", "转人工"])]
+    )
+    assert said == "甲\n\n乙\n\n回复数字选择：\n1. 查电费\n2. 报修\n3. 转人工"
+
+
+def test_choices_before_an_open_question_stand_at_the_end_and_have_no_numbers() -> None:
+    said = render("numbers").as_text([message("修好了。", buttons=["已经好了", "还没好"]), message("家里几口人？")])
+    assert said == "修好了。\n\n家里几口人？\n\n也可以回复：\n已经好了\n还没好"
+
+
+def test_the_same_choice_of_two_questions_stays_under_each_and_only_the_last_has_numbers() -> None:
+    said = render("numbers").as_text([message("甲？", buttons=["对", "不对"]), message("乙？", buttons=["对", "不对"])])
+    assert said == "甲？\n\n也可以回复：\n对\n不对\n\n乙？\n\n回复数字选择：\n1. 对\n2. 不对"
+
+
+def test_the_number_of_a_score_is_the_score() -> None:
+    scores = ["很满意", "满意", "一般", "不满意", "很不满意"]
+    said = render("numbers").as_text([message("满意吗？", "survey", buttons=scores)])
+    assert said == "满意吗？\n\n回复数字选择：\n5. 很满意\n4. 满意\n3. 一般\n2. 不满意\n1. 很不满意"
+
+
+def test_ending_a_talk_with_a_person_has_no_number() -> None:
+    end = yaml.safe_load((ROOT / "data/wording.yaml").read_text(encoding="utf-8"))["desk"]["end_human"]
+    said = render("numbers").as_text([message("坐席为您服务。", "notice", buttons=[end])])
+    assert said == f"坐席为您服务。\n\n也可以回复：\n{end}"
 
 
 def test_ways_out_of_a_question_have_no_numbers() -> None:
@@ -153,7 +182,8 @@ def test_ways_out_of_a_question_have_no_numbers() -> None:
 
 def test_the_ways_out_are_those_of_the_forms() -> None:
     form = yaml.safe_load((ROOT / "data/phrases/form.yaml").read_text(encoding="utf-8"))
-    assert {form["skip"], form["give_up"], form["person"], form["resend"]} == WORDS.ways_out
+    end = yaml.safe_load((ROOT / "data/wording.yaml").read_text(encoding="utf-8"))["desk"]["end_human"]
+    assert {form["skip"], form["give_up"], form["person"], form["resend"], end} == WORDS.ways_out
 
 
 def test_as_menu_buttons_are_a_message_of_their_own_kind_and_links_in_an_answer() -> None:
@@ -193,6 +223,13 @@ def test_as_much_as_fits_goes_and_a_long_one_in_parts() -> None:
     rest = render().fit([item(long, 1), item("乙")])
     assert rest.whole == 2
     assert first.text + rest.text == long + "\n\n乙"
+
+
+def test_what_is_left_of_a_long_message_with_choices_goes_alone_so_that_no_number_comes_twice() -> None:
+    long = message("一二三四五六七八九。" * 120, buttons=["查电费", "报修"])
+    items = [Item(Delivery(part=1), long), Item(Delivery(part=0), message("乙", seq=3, buttons=["缴费"]))]
+    rest = render().fit(items)
+    assert (rest.whole, rest.text.count("1. "), "缴费" in rest.text) == (1, 1, False)
 
 
 @given(st.text(alphabet=st.sampled_from("电费。，\n<a 1x"), max_size=900), st.integers(20, 200))

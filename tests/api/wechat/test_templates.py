@@ -76,6 +76,14 @@ def test_planned_works_read_as_they_should_in_shanghai_time() -> None:
     }  # fmt: skip
 
 
+def test_an_open_bill_shows_what_is_to_be_paid_and_by_when() -> None:
+    values = {"account_tail": "3456", "balance": "-12.50", "amount": "12.50", "due_at": "2026-12-24T23:59:00+08:00"}
+    assert TEMPLATES.fill("balance_low", values, wording="bill_unpaid")[1] == {
+        "character_string1": {"value": "****3456"}, "amount2": {"value": "12.50元"},
+        "thing3": {"value": "请在12月24日23:59前交清电费"},
+    }  # fmt: skip
+
+
 def test_what_is_not_known_yet_is_said_otherwise() -> None:
     data = TEMPLATES.fill("outage", {"area": "听涛苑", "expected_at": ""}, wording="outage_begun")[1]
     assert [one["value"] for one in data.values()] == ["听涛苑", "停电抢修", "点开看最新进展"]

@@ -24,9 +24,7 @@ async def official(urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
         yield House(bridge.app, bridge.rasa, bridge.clock, bridge.http)
 
 
-async def test_after_ten_quiet_minutes_it_is_looked_at_whose_the_account_is(
-    official: House, tmp_path: Path
-) -> None:
+async def test_after_ten_quiet_minutes_it_is_looked_at_whose_the_account_is(official: House, tmp_path: Path) -> None:
     phone = Phone(official)
     await phone.say("你好")
     await official.proves(phone.openid, HERS)

@@ -182,7 +182,7 @@ def test_without_a_kind_it_is_asked_and_a_word_is_enough(talk: Talk) -> None:
     answer = talk.say("余额的", "inform")
     assert talk.kept == [NoticeWish("balance_low", False, "sms")]
     assert answer.text.startswith("已关：余额不足提醒。")
-    assert talk.slots["form"] is None
+    assert talk.slots["form"]["wanted"] is None  # nothing is asked any more
 
 
 def test_the_list_offers_a_button_for_each_kind(talk: Talk) -> None:
@@ -258,7 +258,7 @@ def test_a_form_that_is_being_filled_in_stays_open(talk: Talk) -> None:
 
 def test_given_up_nothing_is_changed(talk: Talk) -> None:
     talk.say("退订")
-    assert talk.say("算了", "cancel").text == "好的，没有改，还是原来的样子。"
+    assert talk.say("算了", "cancel").text == "好的，通知的设置不变。"
     assert talk.slots["form"] is None
 
 
