@@ -167,7 +167,7 @@ class WaitingRoom:
         words, prefix, since = self._wording, f"{conversation.id}:", conversation.mode_since
         kinds = ("urgent_order", "order_note")
         before = outbox.asked_with(session, kinds=kinds, prefix=prefix, since=since)
-        placed = any(self._has_place(one) for one in before)
+        placed, noted = any(self._has_place(one) for one in before), any("text" in one for one in before)
         if message.payload is not None:
             return words.queued_danger_kept
         place = message.text if message.type == LOCATION or words.names_place(message.text) else None
@@ -175,7 +175,7 @@ class WaitingRoom:
         if place:
             payload["address"] = place[:MAX_ADDRESS]
         outbox.put(session, kind="order_note", key=f"{conversation.id}:{message.seq}", now=now, payload=payload)
-        if placed:
+        if placed and (noted or not place):
             return words.danger_note_again
         return words.queued_danger_note if place else words.queued_danger_unplaced
 
