@@ -49,6 +49,7 @@ class Verdict:
     cuts: int = 0
     look_seconds: float = 1.0  # how often the desk looked for work
     faults: list[str] = field(default_factory=list)
+    of_pace: list[str] = field(default_factory=list)  # those that a slow machine can bring about
 
 
 def judge(
@@ -69,11 +70,12 @@ def judge(
         waited = [_wait(case) for case in answered if case.priority_at(case.steps[-1].id) == priority]
         verdict.by_priority[priority] = fmean(waited)
     verdict.look_seconds = look_seconds(cases)
-    verdict.faults += too_seldom(cases)
+    verdict.of_pace += too_seldom(cases)
     for pool in sorted(set(skills.values())):
         waits = waits_of(pool, cases, sum(one == pool for one in skills.values()), aging)
         verdict.waits.append(waits)
-        verdict.faults += too_far(waits)
+        verdict.of_pace += too_far(waits)
+    verdict.faults += verdict.of_pace
     return verdict
 
 
