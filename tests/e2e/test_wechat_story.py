@@ -113,6 +113,9 @@ def test_an_agent_sees_the_channel_and_what_may_still_be_sent_and_his_answer_is_
     wechat_stack: WeChatStack, browser: Browser
 ) -> None:
     stack, openid = wechat_stack, wechat_stack.wechat.demo("王阿姨")
+    supervisor = Colleague(stack.url, TAN[0])  # whoever else waits would be offered first
+    waiting = stack.rows("bridge", "SELECT id FROM conversations WHERE mode IN ('queued', 'offered', 'human')")
+    supervisor.clear([one for (one,) in waiting])
     stack.wechat.follow(openid)
     seat = Seat(browser, stack.url, CHEN[0])
     seat.sign_in()
@@ -135,7 +138,6 @@ def test_an_agent_sees_the_channel_and_what_may_still_be_sent_and_his_answer_is_
     assert differences(stack.wechat.phone(openid), log_of(stack, openid)) == []
     seat.assert_clean()
     seat.leave()
-    supervisor = Colleague(stack.url, TAN[0])
     supervisor.clear([conversation_of(stack, openid)])
     supervisor.leave()
 

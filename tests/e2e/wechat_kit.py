@@ -30,7 +30,9 @@ OUR_WAYS = ("passive", "custom")
 _ANCHOR = re.compile(r"<a\s[^>]*>.*?</a>", re.S)
 _SPACE = re.compile(r"\s+")
 # What stands around buttons: their numbers and the line above them.
-_AROUND = re.compile("|".join([r"\d+\.", *map(re.escape, (WORDS.numbers, WORDS.links, WORDS.say_one, WORDS.choose))]))
+_AROUND = re.compile(
+    "|".join([r"\d+\.", *map(re.escape, (WORDS.numbers, WORDS.links, WORDS.tap_one, WORDS.say_one, WORDS.choose))])
+)
 
 
 class WeChatStack(Stack):
