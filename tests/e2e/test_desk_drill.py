@@ -32,7 +32,7 @@ def test_a_hundred_customers_and_twenty_agents_lose_nobody_and_wait_as_the_queue
     assert verdict.faults == []
     assert verdict.ends.total() == 100
     assert verdict.ends["lost"] == 0
-    assert verdict.ends["answered"] >= 70  # the slower the machine, the more customers tire of waiting
+    assert verdict.ends["answered"] >= 85
     assert verdict.messages > 100 * 6
     assert verdict.let_go > 0
     assert verdict.cuts > 10
