@@ -14,6 +14,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy.orm import Session
 
 from actions import choice, handback
+from actions.around import answered
 from actions.question import Question, Span
 from actions.reply import CONFIRMING, Reply, card
 from actions.services import Services
@@ -55,8 +56,8 @@ class BusinessAction(Action):
     def answer(self, tracker: Tracker) -> Reply:
         """Return the reply to the latest message of the tracker; in a rehearsal nothing is changed by it."""
         if not is_rehearsal(tracker.sender_id, (tracker.latest_message or {}).get("metadata")):
-            return self._to_latest(tracker)
-        reply = self.rehearsing()._to_latest(tracker)
+            return self._to_latest(tracker, around=True)
+        reply = self.rehearsing()._to_latest(tracker, around=False)
         return replace(reply, commands=[one for one in reply.commands if one.get("type") != "grant"])
 
     def rehearsing(self) -> Self:
@@ -66,7 +67,7 @@ class BusinessAction(Action):
         """
         return type(self)(self.services.rehearsing())
 
-    def _to_latest(self, tracker: Tracker) -> Reply:
+    def _to_latest(self, tracker: Tracker, *, around: bool) -> Reply:
         services = self.services
         try:
             question = Question.of(
@@ -77,7 +78,11 @@ class BusinessAction(Action):
             return Reply(f"utter_{NotIdentified.code}")
         note = handback.note_of(tracker, question.now)
         with services.billing.reading() as session:
-            return handback.respectful(self, session, question, note) if note else self.reply_to(session, question)
+
+            def answer(seen: Question) -> Reply:
+                return handback.respectful(self, session, seen, note) if note else self.reply_to(session, seen)
+
+            return answered(self, session, question, answer) if around else answer(question)
 
     def reply_to(self, session: Session, question: Question) -> Reply:
         """Return what `handle` answers, or the wording of the error it met."""

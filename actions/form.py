@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from actions import codes, person
 from actions.base import AccountUnclear, BusinessAction, Reply
-from actions.form_base import ON_FILE, FormAction, open_form, said_of
+from actions.form_base import ON_FILE, FormAction, laid_aside, open_form, said_of
 from actions.form_filing import Filed, file_form, find_filed
 from actions.form_hooks import ENTRIES, hook_of
 from actions.question import Question
@@ -60,7 +60,7 @@ class ActionForm(FormAction):
         """Ask which of several businesses is meant; what was said already is kept."""
         state = FormState.new(rows[0].key, opening=opening or question.text)
         state = replace(state, asking=WHICH, more={"rows": [row.key for row in rows]})
-        return self.words.which(rows, _laid_aside(question, None) | self.slots(state))
+        return self.words.which(rows, laid_aside(question, None) | self.slots(state))
 
     def start(
         self, session: Session, question: Question, key: str, *, prefill: Mapping[str, str] | None = None,
@@ -76,7 +76,7 @@ class ActionForm(FormAction):
         if entry is not None and (answer := entry(self, session, question)) is not None:
             return answer
         # A question about another business leaves the form that is being filled in alone; beginning one lays it aside.
-        aside, before = _laid_aside(question, key), open_form(question)
+        aside, before = laid_aside(question, key), open_form(question)
         if business.unavailable:
             return replace(self.words.unavailable(business), slots={} if aside else self.closed())
         opening = (before.opening if asked_for and before else "") if asked_for else question.text
@@ -289,13 +289,6 @@ class ActionForm(FormAction):
         if not isinstance(paused, Mapping):
             return reply
         return replace(reply, buttons=[self.resuming(paused), *reply.buttons])
-
-
-def _laid_aside(question: Question, key: str | None) -> dict[str, Any]:
-    """Return the slot that keeps a form of another business than `key` for later, if one is being filled in."""
-    before = open_form(question)
-    filling = before is not None and before.business != key and before.asking not in (OFFER, WHICH)
-    return {"paused": question.slots["form"]} if filling else {}
 
 
 ACTIONS: tuple[type[BusinessAction], ...] = (ActionForm,)

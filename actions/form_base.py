@@ -161,3 +161,10 @@ def said_of(question: Question) -> Said:
         choice=chosen[0] if chosen else None,
         upload=upload[0] if upload else None,
     )
+
+
+def laid_aside(question: Question, key: str | None) -> dict[str, Any]:
+    """Return the slot that keeps a form of another business than `key` for later, if one is being filled in."""
+    before = open_form(question)
+    filling = before is not None and before.business != key and before.asking not in (OFFER, WHICH)
+    return {"paused": question.slots["form"]} if filling else {}

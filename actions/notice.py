@@ -25,7 +25,7 @@ from core.identity import Grant, NoticeWish, issue_grant, turn_of
 from core.proactive.choices import Chosen
 from core.proactive.kinds import SMS
 from core.proactive.speaker import OF_ACCOUNTS, Speaker, holding, speaker_of
-from core.proactive.tables import KINDS
+from core.proactive.tables import KINDS, OFFER
 
 if TYPE_CHECKING:
     from actions.form import ActionForm
@@ -96,7 +96,7 @@ class ActionNotices(BusinessAction):
         if wish.wanted and wish.channel == SMS and not speaker.is_customer:
             bind = (self._say("button.bind"), "/bind_account")
             return self._reply(speaker, states, self._say("done.sms_unbound"), [bind, self._other()])
-        on = {kind: (True, str(wish.channel)) for kind in KINDS if states[kind].wanted}
+        on = {k: (True, self._channel(speaker, str(wish.channel), k)) for k in KINDS if states[k].wanted}
         if not wish.kinds and wish.wanted and wish.channel and on:
             return self._change(question, speaker, states, on)
         if not wish.kinds:
@@ -165,6 +165,8 @@ class ActionNotices(BusinessAction):
 
     def _channel(self, speaker: Speaker, wanted: str, kind: str) -> str:
         """Return the channel over which somebody can be told, the wanted one if it can be."""
+        if wanted not in self.services.notices.kinds[kind].ways:
+            return self.services.notices.kinds[kind].channel
         if wanted == WECHAT and not speaker.pushed:
             return self.services.notices.kinds[kind].fallback
         return CHAT if wanted == SMS and not speaker.is_customer else wanted
@@ -182,14 +184,17 @@ class ActionNotices(BusinessAction):
         told = [kind for kind in shown or KINDS if wanted or can_tell(speaker, kind)]
         buttons = [self._switch(speaker, states, kind, channel, wanted=wanted) for kind in told]
         if wanted is not None and len(shown) > 1:
-            every = {kind: (wanted, self._channel(speaker, channel or states[kind].channel, kind)) for kind in shown}
+            every = {
+                kind: (wanted, self._channel(speaker, channel or states[kind].channel, kind))
+                for kind in shown if not wanted or kind != OFFER
+            }  # fmt: skip
             buttons.append((self._say("button.all_on" if wanted else "button.all_off"), self._payload(token(every))))
         if any(one.wanted for one in states.values()):
             buttons.append((self._say("button.where"), self._payload(TOKEN + WHERE)))
         if not speaker.known:
             buttons.append((self._say("button.bind"), "/bind_account"))
         else:
-            buttons.append((self._say("button.form"), _give(start=SUBSCRIBE)))
+            buttons += [(self._say("button.form"), _give(start=SUBSCRIBE)), self.lines.no_advice()]
         if wanted is False:
             buttons.append((self._say("button.paper"), _give(start=UNSUBSCRIBE, choice=BY_FORM)))
         ask = "" if wanted is None else self._say("ask.opens" if wanted else "ask.shuts")
@@ -220,9 +225,11 @@ class ActionNotices(BusinessAction):
 
     def _channels(self, speaker: Speaker, kinds: list[str], but: str = "") -> list[tuple[str, str]]:
         ways = [WECHAT] * speaker.pushed + [SMS] * speaker.is_customer + [CHAT]
+        open_to = self.services.notices.kinds
+        movable = {way: [kind for kind in kinds if way in open_to[kind].ways] for way in ways if way != but}
         return [
-            (self._say(f"button.{way}"), self._payload(token(dict.fromkeys(kinds, (True, way)))))
-            for way in ways if way != but
+            (self._say(f"button.{way}"), self._payload(token(dict.fromkeys(found, (True, way)))))
+            for way, found in movable.items() if found
         ]  # fmt: skip
 
     def _other(self) -> tuple[str, str]:

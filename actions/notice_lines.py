@@ -36,12 +36,18 @@ class NoticeLines:
     def line(self, speaker: Speaker, states: States, kind: str) -> str:
         """Return how one kind stands."""
         name, one = self.names([kind]), states[kind]
+        if not one.own and not self.services.notices.kinds[kind].customers:
+            return self.say("list.is_off", name=name)  # it stays off, bound or not, until it is asked for
         if not can_tell(speaker, kind):
             shut = one.own and not one.wanted
             return self.say("list.unbound_off" if shut else "list.unbound", name=name)
         if not one.wanted:
             return self.say("list.is_off", name=name)
         return self.say("list.is_on", name=name, channel=self.say(f"channel.{one.channel}"))
+
+    def no_advice(self) -> tuple[str, str]:
+        """Return the button that ends recommendations beside answers for good (actions.recommendation)."""
+        return self.say("button.no_advice"), '/inform{"choice": "offer_never"}'
 
     def quiet(self) -> str:
         """Return when nothing comes."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from actions.phrases import Phrases
 from core.business import Business
 from core.proactive.kinds import CHANNELS
-from core.proactive.tables import KINDS
+from core.proactive.tables import KINDS, OFFER
 
 TOKEN = "notice:"  # begins the choice that a button of ours gives
 LIST, WHERE, UNDO = "list", "where", "undo"
@@ -59,6 +59,8 @@ def read(phrases: Phrases, unsubscribe: Business, text: str) -> Wish:
         shut = tuple(kind for kind in KINDS if kind not in kept)
     if kept and shut:
         return _over(phrases, text, Wish(wanted=True, kinds=kept, shut=shut, elsewhere=elsewhere))
+    if not off and kinds == KINDS:  # everything: but to what is advertising only who names it agrees
+        kinds = tuple(kind for kind in KINDS if kind != OFFER)
     return _over(phrases, text, Wish(wanted=not off, kinds=kinds, elsewhere=elsewhere))
 
 

@@ -30,6 +30,7 @@ class Reply:
     handoff: str | None = None  # why a person should take over after this answer
     lead: str = ""
     told: str = ""  # the hand-back that the lead tells of
+    beside: Mapping[str, Any] | None = None  # a message of its own after all the rest, with buttons of its own
 
     def utter(self, dispatcher: CollectingDispatcher) -> None:
         """Say it; the buttons stand below the last part, where the customer's eye is then."""
@@ -42,6 +43,8 @@ class Reply:
         for card in self.cards:
             last = card is self.cards[-1]
             dispatcher.utter_message(json_message={**card, "buttons": buttons if last else []})
+        if self.beside is not None:
+            dispatcher.utter_message(json_message=dict(self.beside))
         for command in self.commands:
             dispatcher.utter_message(json_message=dict(command))
         if self.handoff:

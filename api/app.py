@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from api import deliveries, health, papers, problems, uploads, widget
 from api.bus import MemoryBus
 from api.channels import stream, web
-from api.channels.wechat import courier, h5
+from api.channels.wechat import agree, courier, h5
 from api.channels.wechat import routes as wechat_routes
 from api.channels.wechat.channel import WeChat, connect
 from api.channels.wechat.sweep import sweep as sweep_pushes
@@ -31,6 +31,8 @@ from api.dialogue import Dialogue
 from api.dispatch import dispatch
 from api.escalation import Escalation
 from api.guard import Guard
+from api.insight.access import words_checked
+from api.insight.routes import ROUTERS as INSIGHT
 from api.logs import RequestLog
 from api.metrics import Metrics
 from api.papers import hall_words_of
@@ -49,6 +51,7 @@ from core.safety import SafetyLine
 DRAIN_SECONDS = 8.0
 PUBLIC = (
     web.router, papers.router, uploads.router, stream.router, health.router, widget.router, wechat_routes.router,
+    agree.router,
     h5.router,
 )  # fmt: skip
 LOOPS = (deliveries.deliver, deliveries.sweep, dispatch, courier.deliver, sweep_pushes)
@@ -72,7 +75,8 @@ def create_app(settings: ApiSettings, *, rasa: Rasa | None = None, clock: Clock 
             expose_headers=["X-Request-Id", "Retry-After"],
         )  # fmt: skip
     app.add_middleware(RequestLog, metrics=parts.metrics, on_error=partial(_broken, parts.wording))
-    for router in (*PUBLIC, *ROUTERS):
+    words_checked(settings.data_dir)
+    for router in (*PUBLIC, *ROUTERS, *INSIGHT):
         app.include_router(router)
     if settings.desk == "chatwoot":
         app.include_router(chatwoot_hooks.router)

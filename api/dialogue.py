@@ -23,6 +23,7 @@ from api.grants import apply_grants
 from api.identity import metadata_of
 from api.inbound import Inbound
 from api.metrics import Metrics
+from api.offers import follow, parted, settled
 from api.rasa import BotTurn, Rasa, RasaFailed
 from api.reception import SAY, Reception
 from api.store import Store
@@ -265,12 +266,12 @@ class Dialogue:
         before = life.open_case(session, conversation.id)
         message.understood = answer.understood
         overtaken = question.is_overtaken(conversation)
-        drafts = [] if overtaken else list(answer.drafts)
+        drafts, offers = parted([] if overtaken else answer.drafts)
         if overtaken and answer.drafts:
             log.info("answer_dropped", conversation=conversation.id, seq=message.seq, mode=conversation.mode)
         key, grants = self._identity_key, answer.grants
         if grants and not apply_grants(session, conversation, message, grants, key=key, now=now):
-            drafts = [self._reception.apology(message)]
+            drafts, offers, grants = [self._reception.apology(message)], [], ()
         if answer.handoff == "danger":
             drafts = self._reception.raise_alarm(session, conversation, message, None, now=now) + drafts
         elif conversation.mode == "bot" and not overtaken:
@@ -280,7 +281,11 @@ class Dialogue:
             if verdict.reason:
                 apart = bool(drafts)
                 drafts += self._reception.queue(session, conversation, verdict.reason, now=now, apart=apart)
-        outcome = self._close(session, conversation, message, drafts)
+        calm = bool(drafts) and not overtaken and answer.handoff is None and conversation.mode == "bot"
+        offers = settled(session, conversation, message, offers, grants, welcome=calm, key=key, now=now)
+        outcome = self._close(session, conversation, message, drafts + offers)
+        if calm and not offers:
+            follow(session, conversation, message, self._notices, now=now)
         return outcome, Change.between(session, conversation, message, before)
 
     def _close(self, session: Session, conversation: Conversation, message: Message, drafts: list[Draft]) -> Outcome:

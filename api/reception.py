@@ -16,7 +16,7 @@ from core import conversation as log_of
 from core import outbox, survey
 from core.conversation import Conversation, Draft, Message
 from core.fields import Keyring
-from core.hall import LIFETIME, issue
+from core.hall import issue
 from core.hall_words import HALL_CODE, HALL_CODE_SHOWN, HallWords
 from core.handoff import life
 from core.handoff.book import Book
@@ -133,8 +133,8 @@ class Reception:
         case = life.open_case(session, conversation.id)
         if case is not None:
             life.tell_desk(session, case, "message", now=now, seq=message.seq)
-        code = issue(session, conversation.id, keyring=self._keyring, now=now)
-        minutes = int(LIFETIME.total_seconds() // 60)
+        code = issue(session, conversation.id, keyring=self._keyring, now=now, same=self._hall.same)
+        minutes = int((code.expires_at - now).total_seconds() // 60)
         return Draft("system", self._hall.code.format(code=code.grouped, minutes=minutes), HALL_CODE_SHOWN)
 
     def _rated(self, session: Session, conversation: Conversation, payload: str, *, now: datetime) -> list[Draft]:

@@ -90,9 +90,10 @@ def _talk_of(session: Session, seat: Seat, upload_id: str) -> str:
 
 def keep(session: Session, parts: Parts, conversation_id: str, picture: Picture) -> photos.Upload:
     """Keep a photo of a conversation; raises TooManyUploads."""
-    find_conversation(session, conversation_id, lock=True)  # one at a time, or the limit could be passed
+    # One at a time, or the limit could be passed; it may have been joined to another one while the photo was read.
+    conversation = find_conversation(session, conversation_id, lock=True)
     return photos.store_upload(
-        session, picture, conversation_id=conversation_id, directory=parts.settings.upload_dir,
+        session, picture, conversation_id=conversation.id, directory=parts.settings.upload_dir,
         keyring=parts.settings.keyring(), now=parts.clock(),
     )  # fmt: skip
 

@@ -6,9 +6,10 @@ is in `core.hall_counter`, what papers do in `core.hall_paper`.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from secrets import randbelow
 
 from sqlalchemy import Index, String, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -18,6 +19,8 @@ from core.fields import Keyring
 
 DIGITS = 8
 LIFETIME = timedelta(minutes=30)
+ENOUGH = timedelta(minutes=5)
+MOST_TAKEN = 20  # digits that others may have had before, until free ones were found
 MOST_LIVE = 3  # codes of one conversation that can be used at the same time
 
 
@@ -73,14 +76,22 @@ class Issued:
         return f"{self.digits[:4]} {self.digits[4:]}"
 
 
-def issue(session: Session, conversation_id: str, *, keyring: Keyring, now: datetime) -> Issued:
-    """Make a code for a conversation (locked); of more than three that could be used the oldest is worth nothing."""
+def issue(
+    session: Session, conversation_id: str, *, keyring: Keyring, now: datetime, same: bool = True
+) -> Issued:  # fmt: skip
+    """Return a code for a conversation (locked): the one that it has, while that can be used, else a new one.
+
+    A code that is about to end is no use on the way to the counter: then there is a new one too. Without `same` there
+    is always a new one. Of more than three that could be used the oldest is worth nothing.
+    """
     mine = HallCode.conversation_id == conversation_id
+    if same and (known := _present(session, conversation_id, keyring, now=now)) is not None:
+        return known
     unused = select(HallCode.id).where(mine, HallCode.used_at.is_(None), HallCode.expires_at > now)
     live = list(session.scalars(unused.order_by(HallCode.id.desc()).limit(MOST_LIVE - 1)))
     session.execute(delete(HallCode).where(mine, HallCode.used_at.is_(None), HallCode.id.not_in(live)))
-    while True:
-        digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+    for taken in count():
+        digits = _digits(conversation_id, now, taken, keyring) if same else f"{randbelow(10**DIGITS):0{DIGITS}d}"
         hashed = blind(digits, keyring)
         if session.scalar(select(HallCode.id).where(HallCode.code == hashed)) is None:
             break
@@ -88,6 +99,27 @@ def issue(session: Session, conversation_id: str, *, keyring: Keyring, now: date
     session.add(row)
     session.flush()
     return Issued(digits, row.expires_at)
+
+
+def _present(session: Session, conversation_id: str, keyring: Keyring, *, now: datetime) -> Issued | None:
+    """Return the newest code of a conversation that can be used for a while yet, None if there is none."""
+    query = select(HallCode).where(
+        HallCode.conversation_id == conversation_id, HallCode.used_at.is_(None), HallCode.expires_at > now + ENOUGH
+    )
+    row = session.scalar(query.order_by(HallCode.id.desc()).limit(1))
+    if row is None:
+        return None
+    for taken in range(MOST_TAKEN):
+        digits = _digits(conversation_id, row.created_at, taken, keyring)
+        if blind(digits, keyring) == row.code:
+            return Issued(digits, row.expires_at)
+    return None  # the key is another one by now
+
+
+def _digits(conversation_id: str, at: datetime, taken: int, keyring: Keyring) -> str:
+    """Return digits that only the key can tell, the same whenever they are asked for: so no code need be kept."""
+    named = f"{conversation_id}:{at.astimezone(UTC).isoformat()}:{taken}"
+    return f"{int(keyring.blind(named, 'hall_codes.digits'), 16) % 10**DIGITS:0{DIGITS}d}"
 
 
 def blind(digits: str, keyring: Keyring) -> str:

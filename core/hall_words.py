@@ -26,6 +26,7 @@ class HallWords(BaseModel):
     asks: list[str]  # patterns of whole short messages
     button: str
     code: str  # {code}, {minutes}
+    same: bool  # who asks again while a code can be used is told that code
     serving: str  # {name}, {staff_no}
     ask_holder: str  # {name}: what a clerk tells who has the conversation
     begins: str  # {title}: what the log shows of a scan

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -27,8 +27,7 @@ SESSION: Audience = "dianfu-session"
 ACTIONS: Audience = "dianfu-actions"
 BRIDGE: Audience = "dianfu-bridge"
 
-# What the sender of a rehearsal begins with: draft.<conversation>.<number> has a dialogue of its own, and no turn of it
-# changes anything.
+# The sender of a rehearsal is draft.<conversation>.<number>: a dialogue of its own, no turn of which changes anything.
 DRAFT = "draft."
 
 # One turn has a deadline of seconds; a token that leaks is worthless soon after it.
@@ -80,7 +79,7 @@ class NoticeWish:
 class Grant:
     """What a customer has proved in one turn: accounts to bind or to let go, and those whose telephone they hold.
 
-    `choices` are what `subject` wants to be told from now on without having asked.
+    `choices` are what `subject` wants to be told from now on without having asked; `offer`: `core.recommend.record`.
     """
 
     conversation_id: str
@@ -90,6 +89,7 @@ class Grant:
     assured: tuple[str, ...] = ()
     subject: str = ""
     choices: tuple[NoticeWish, ...] = ()
+    offer: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -234,6 +234,7 @@ def issue_grant(key: str, grant: Grant, *, now: datetime) -> str:
     if grant.choices:
         chosen = [[one.kind, one.wanted, one.channel] for one in grant.choices]
         more |= {"subject": grant.subject, "choices": chosen}
+    more |= {"offer": dict(grant.offer)} if grant.offer else {}
     return _sign(key, BRIDGE, grant.conversation_id, more, now, IDENTITY_LIFETIME)
 
 
@@ -247,8 +248,8 @@ def read_grant(key: str, token: str, *, now: datetime, conversation_id: str, tur
     if claims["sub"] != conversation_id or claims.get("turn") != turn:
         raise BadToken("issued for another conversation or turn")
     add, remove, assured = (_accounts(claims, name) for name in ("add", "remove", "assured"))
-    choices = _choices(claims)
-    return Grant(conversation_id, turn, add, remove, assured, str(claims.get("subject", "")), choices)
+    subject, offer = str(claims.get("subject", "")), claims.get("offer") or {}
+    return Grant(conversation_id, turn, add, remove, assured, subject, _choices(claims), offer)
 
 
 def _sign(

@@ -137,6 +137,25 @@ def find_upload(session: Session, upload_id: str, *, conversation_id: str) -> Up
     return upload
 
 
+def bring_along(session: Session, upload_id: str, *, own: str, home: str, directory: Path, now: datetime) -> None:
+    """Let a photo that was sent up and not shown yet go along to where its conversation was joined; it counts from now.
+
+    The file is copied, so that it is where the row says whether or not this is committed; the old one goes with the
+    files of its conversation. What is not a photo of `own` stays where it is.
+
+    Raises:
+        TooManyUploads: if the conversation has `MAX_UPLOADS` already.
+    """
+    upload = session.get(Upload, upload_id, with_for_update=True)
+    if upload is None or upload.conversation_id != own or not (old := path_of(upload, directory)).exists():
+        return
+    check_room(session, home)
+    sealed = old.read_bytes()
+    upload.conversation_id, upload.created_at = home, now
+    _write(path_of(upload, directory), sealed)
+    session.flush()
+
+
 def read_upload(upload: Upload, *, directory: Path, keyring: Keyring) -> bytes:
     """Return the JPEG.
 

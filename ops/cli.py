@@ -12,14 +12,18 @@ import typer
 from ops import (
     agents,
     audit,
-    bench_broadcast,
+    bench_segments,
     broadcast,
+    campaign,
     corrections,
     credentials,
     data,
+    insight,
+    learning,
     orders,
     outages,
     outbox,
+    segment,
     serve,
     training,
     wechat,
@@ -41,10 +45,14 @@ app.add_typer(outages.outages_app, name="outage")
 app.add_typer(agents.agent_app, name="agent")
 app.add_typer(audit.audit_app, name="audit")
 app.add_typer(drill_app, name="drill")
-app.add_typer(bench_broadcast.app, name="bench")
+app.add_typer(bench_segments.app, name="bench")
 app.add_typer(broadcast.broadcast_app, name="broadcast")
+app.add_typer(campaign.campaign_app, name="campaign")
 app.add_typer(outbox.outbox_app, name="outbox")
 app.add_typer(wechat.wechat_app, name="wechat")
+app.add_typer(segment.segment_app, name="segment")
+app.add_typer(insight.insight_app, name="insight")
+app.add_typer(learning.learn_app, name="learn")
 
 
 @app.callback()

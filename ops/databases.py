@@ -20,6 +20,7 @@ from core.agent import renew_totp
 from core.audit import Auditor
 from core.business import BusinessTable
 from core.clock import system_clock
+from core.conversation import Conversation
 from core.db import BillingBase, Database
 from core.fields import Keyring, UnreadableField
 from core.migrations import METADATA, is_current, upgrade
@@ -27,6 +28,8 @@ from core.network import NetworkNode
 from core.promise import Commitments
 from core.seed import SeedSummary, seed
 from core.seed.agents import demo_agents
+from core.seed.history import HistorySummary, seed_history
+from core.seed.history_gone import take_away
 from core.seed.network import NetworkSummary, seed_network
 from core.seed.orders import OrderSummary, seed_orders
 from core.settings import CoreSettings
@@ -158,8 +161,32 @@ def fill_desk(settings: CoreSettings) -> int:
         return demo_agents(session, now, auditor=Auditor.of(settings.keyring()), directory=directory)
 
 
+def has_history(settings: CoreSettings) -> bool:
+    """Tell whether the bridge holds a conversation, be it one of the demonstration's past."""
+    with opened(settings.bridge_url) as bridge, bridge.reading() as session:
+        return session.scalar(select(Conversation.id).limit(1)) is not None
+
+
+def fill_history(settings: CoreSettings, report: Report) -> HistorySummary:
+    """Put sixty days of the demonstration's past into bridge and work orders (development).
+
+    Customers, network and agents are there. Raises what `core.seed.history.seed_history` raises.
+    """
+    with (
+        opened(settings.billing_url, read_only=True) as billing,
+        opened(settings.workorder_url) as workorder,
+        opened(settings.bridge_url) as bridge,
+    ):
+        return seed_history(
+            billing, workorder, bridge, keyring=settings.keyring(), today=system_clock().date(),
+            data_dir=settings.data_dir, progress=report,
+        )  # fmt: skip
+
+
 def empty_billing(settings: CoreSettings) -> None:
-    """Delete all rows of the billing database."""
+    """Delete all rows of the billing database, and the past of the demonstration, which was that of its customers."""
+    with opened(settings.bridge_url) as bridge, opened(settings.workorder_url) as workorder:
+        take_away(bridge, workorder)
     with opened(settings.billing_url) as billing, billing.transaction() as session:
         for table in reversed(BillingBase.metadata.sorted_tables):
             session.execute(delete(table))

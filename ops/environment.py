@@ -60,6 +60,7 @@ ACTIONS_NEVER = frozenset(
     }
 )
 API_NEVER = frozenset({"DIANFU_ACTIONS_TOKEN", "DIANFU_TRACKER_URL"})
+SEGMENT_NEVER = ACTIONS_NEVER | API_NEVER  # it reads the databases, and speaks to nobody
 SENDER_NEVER = (ACTIONS_NEVER | API_NEVER) - {"DIANFU_WECHAT_SECRET"}  # it sends, and lets nothing in
 
 _SYSTEM = frozenset(

@@ -54,8 +54,8 @@ def prepare(environment: MutableMapping[str, str], root: Path) -> None:
         "DIANFU_WECHAT_ENCRYPTED_ONLY": "false",  # its page lets one choose the mode while we run
         "DIANFU_WECHAT_URL": url(environment),
         "DIANFU_WECHAT_OAUTH_URL": url(environment),
-        "DIANFU_WECHAT_TEMPLATES": json.dumps({kind: f"FAKE-{kind}" for kind in KINDS}),
     })  # fmt: skip
+    environment.setdefault("DIANFU_WECHAT_TEMPLATES", json.dumps({kind: f"FAKE-{kind}" for kind in KINDS}))
     environment.setdefault("DIANFU_PUBLIC_URL", f"http://{HOST}:{environment.get('DIANFU_API_PORT', '8000')}")
 
 

@@ -1,4 +1,4 @@
-"""`dianfu serve`: prepares what is missing (in development), checks, keeps four processes running."""
+"""`dianfu serve`: prepares what is missing (in development), checks, keeps five processes running."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ops import databases, environment, fake_wechat, keys, probes, training
 from ops.environment import (
     ACTIONS_NEVER,
     API_NEVER,
+    SEGMENT_NEVER,
     SENDER_NEVER,
     RasaSettings,
     Settings,
@@ -28,6 +29,7 @@ from ops.procs import SELF, NotReady, Process, Supervisor
 
 RASA_READY_WITHIN = 180.0
 ALIVE = "var/sender.alive"  # touched by the sender, which listens nowhere
+PORTRAITS_ALIVE = "var/segments.alive"  # by what keeps portraits up to date
 
 
 def serve(
@@ -37,7 +39,7 @@ def serve(
         bool, typer.Option("--with-fake-wechat", help="Also a WeChat to try the account with (development).")
     ] = False,
 ) -> None:
-    """Start Rasa, the actions, the bridge and the sender, and keep them running until Ctrl-C."""
+    """Start Rasa, the actions, the bridge, the sender and the portraits; keep them running until Ctrl-C."""
     root = Path.cwd()
     if os.environ.get("DIANFU_ENV") == "development":
         _take_dev_keys(root)
@@ -52,7 +54,7 @@ def serve(
 
 
 def processes(settings: Settings, root: Path) -> list[Process]:
-    """Return the four processes in the order in which they start."""
+    """Return the five processes in the order in which they start."""
     api, actions, rasa = settings.api, settings.actions, settings.rasa
     python = sys.executable
     rasa_host, actions_host, api_host = (_reach(one) for one in (rasa.rasa_host, actions.actions_host, api.api_host))
@@ -75,6 +77,11 @@ def processes(settings: Settings, root: Path) -> list[Process]:
         Process(
             "sender", (python, "-m", "api.sender", "--alive", ALIVE), service_environment(os.environ, SENDER_NEVER),
             cwd=root, ready=probes.touched(root / ALIVE), listens=probes.touched(root / ALIVE),
+        ),
+        Process(
+            "segments", (python, "-m", "ops.segment_watch", "--alive", PORTRAITS_ALIVE),
+            service_environment(os.environ, SEGMENT_NEVER), cwd=root,
+            ready=probes.touched(root / PORTRAITS_ALIVE), listens=probes.touched(root / PORTRAITS_ALIVE),
         ),
     ]  # fmt: skip
 
@@ -150,6 +157,10 @@ def _prepare(settings: CoreSettings, root: Path, *, train: bool, seed: bool) -> 
                 databases.fill(settings, report, customers=500, months=36)
         if seed:
             databases.fill_desk(settings)
+        if seed and not databases.has_history(settings):
+            show(SELF, "making sixty days of conversations for the demonstration, some ten seconds")
+            with Progressing() as report:
+                databases.fill_history(settings, report)
     except SQLAlchemyError as error:
         fail(f"a database could not be prepared: {error}", Exit.PREPARATION)
     if train and not training.models(root):

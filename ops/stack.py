@@ -31,9 +31,10 @@ class Stack:
     """The processes under one `dianfu serve`, in a folder of their own, with demonstration data of any size."""
 
     def __init__(
-        self, root: Path, *, customers: int, months: int, more: Mapping[str, str] | None = None
+        self, root: Path, *, customers: int, months: int, more: Mapping[str, str] | None = None, history: bool = False
     ) -> None:  # fmt: skip
         self.root, self._customers, self._months, self._more = root, customers, months, dict(more or {})
+        self._history = history  # sixty days of conversations, which most who measure or test have no use for
         self.ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
         self.log = root / "var" / "serve.log"
         self._serve: subprocess.Popen[bytes] | None = None
@@ -63,7 +64,8 @@ class Stack:
         for name in READ:
             (self.root / name).symlink_to(PROJECT / name)
         self.secrets, _ = keys.ensure_dev_file(self.root)
-        self.tool("seed", "--customers", str(self._customers), "--months", str(self._months))
+        history = "--history" if self._history else "--no-history"
+        self.tool("seed", "--customers", str(self._customers), "--months", str(self._months), history)
 
     def tool(self, *words: str) -> str:
         """Run one `dianfu` command on this stack's data and return what it printed.
@@ -154,10 +156,10 @@ class Stack:
 @contextlib.contextmanager
 def running(
     root: Path, *, customers: int, months: int, told: Callable[[str], None] = lambda _line: None,
-    more: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None, history: bool = False,
 ) -> Iterator[Stack]:  # fmt: skip
     """Give a prepared and started stack, with `more` settings, and end it."""
-    stack = Stack(root, customers=customers, months=months, more=more)
+    stack = Stack(root, customers=customers, months=months, more=more, history=history)
     stack.prepare()
     try:
         stack.start(told)

@@ -48,6 +48,7 @@ class Words(BaseModel):
 
     void: str
     h5: Page
+    agree: Page
 
 
 @lru_cache(maxsize=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
@@ -40,6 +41,7 @@ from core.handoff.queue import Lines, view_of
 from core.identity import CustomerClaim, Seat, Via, issue_session, read_customer
 from core.mode import shown
 from core.text import clean
+from core.upload import bring_along
 
 MOST_EARLIER = 5  # joined conversations that are shown
 PLACING_SECONDS = 1.5
@@ -87,10 +89,18 @@ async def send_message(body: MessageRequest, seat: SeatDep, parts: PartsDep) -> 
             at = (await _placed(parts, seat)).id
             if at != seat.conversation_id and (before := await _said_before(parts, seat, external_id, at)):
                 return _answer(*before)
+        if body.upload_id and at != seat.conversation_id:
+            await parts.store.write(_bringing(parts, seat, body.upload_id, at))
     inbound = Inbound(
         external_id, text, body.button_id, body.upload_id, channel=seat.via, channel_user_id=seat.user_id, seat=seat
     )  # fmt: skip
     return _answer(await parts.dialogue.customer_says(at, inbound), at)
+
+
+def _bringing(parts: Parts, seat: Seat, upload_id: str, home: str) -> Callable[[Session], None]:
+    """Return what lets a photo come along that was sent up before the page was joined."""
+    directory, own, now = parts.settings.upload_dir, seat.conversation_id, parts.clock()
+    return lambda session: bring_along(session, upload_id, own=own, home=home, directory=directory, now=now)
 
 
 async def _placed(parts: Parts, seat: Seat) -> Place:

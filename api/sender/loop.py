@@ -47,10 +47,10 @@ class Sender:
 
     def __init__(
         self, database: Database, notices: Notices, lanes: Mapping[str, Lane], clock: Clock, *,
-        alive: Path | None = None,
+        alive: Path | None = None, singles: Mapping[str, str] = picking.NO_SINGLES,
     ) -> None:  # fmt: skip
         self._database, self._notices, self._lanes, self._clock = database, notices, lanes, clock
-        self._alive, self._turn = alive, 0
+        self._alive, self._turn, self._singles = alive, 0, singles
         self._results: list[Result] = []  # not written yet
         self._back: list[Item] = []
         self._complained_at: datetime | None = None
@@ -158,7 +158,7 @@ class Sender:
             sends.give_back(session, page.back, now=now)
             page.running = sends.under_way(session, page.queued)
             for channel, one in picked.items():
-                page.taken[channel] = picking.take(session, one, now=now)
+                page.taken[channel] = picking.take(session, one, singles=self._singles, now=now)
             # Nothing to call: it is said when its reader writes.
             quiet = page.taken.pop(CHAT, [])
             sends.settle(session, [in_conversation(item).outcome for item in quiet], now=now)

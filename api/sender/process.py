@@ -61,7 +61,8 @@ async def serve(settings: SenderSettings, *, alive: Path | None = None) -> None:
     try:
         async with asyncio.TaskGroup() as group:  # the sender sets `stop` also when it fails
             group.create_task(watch(looked_at, system_clock, stop))
-            group.create_task(Sender(database, notices, lanes, system_clock, alive=alive).run(stop))
+            sender = Sender(database, notices, lanes, system_clock, alive=alive, singles=templates.singles)
+            group.create_task(sender.run(stop))
     finally:
         await sms.close()
         if client is not None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.channels.wechat.client import WeChatClient
-from api.channels.wechat.errors import Verdict, WeChatRefused, WeChatUnreachable
+from api.channels.wechat.errors import NOT_AGREED, Verdict, WeChatRefused, WeChatUnreachable
 from api.channels.wechat.line import NOT_SENT
 from api.channels.wechat.templates import BadValue, Data, NoTemplate, Templates
 from api.sender.settings import SenderSettings
@@ -23,12 +23,11 @@ from core.clock import Clock
 from core.db import Database
 from core.fields import Keyring, UnreadableField
 from core.proactive.kinds import CHAT, SMS, MissingValue, Notices, UnknownWording
-from core.proactive.sends import Item, Outcome
+from core.proactive.sends import UNKNOWN, Item, Outcome
 from core.proactive.tables import DEAD, SENT, SKIPPED, WAITING
 
 log = structlog.get_logger("api.sender")
 TIMEOUT = httpx.Timeout(5, connect=2)
-REFUSED_BY_USER = 43101
 
 # Why all others have to wait: the other side is away, asks for a slower pace, or will have none of us.
 Hold = Literal["away", "rate", "config"]
@@ -52,7 +51,7 @@ class Way(Protocol):
 
 
 class TemplateWay:
-    """Template messages of WeChat; the same send again is shown once."""
+    """Template and subscription messages of WeChat; the same template message again is shown once."""
 
     def __init__(self, client: WeChatClient | None, templates: Templates, public_url: str) -> None:
         self._client, self._templates, self._public_url = client, templates, public_url
@@ -72,10 +71,15 @@ class TemplateWay:
             return Result(Outcome(item, DEAD, f"bad value: {error}"))
         url = self._templates.url(item.kind, self._public_url)
         try:
-            message_id = await self._client.template(item.openid, template_id, data, url=url, key=item.key)
+            if item.template_id is not None:
+                message_id = await self._client.subscription(item.openid, item.template_id, data, page=url)
+            else:
+                message_id = await self._client.template(item.openid, template_id, data, url=url, key=item.key)
         except WeChatRefused as error:
             return refused(item, error)
         except WeChatUnreachable as error:
+            if item.template_id is not None and error.sent:  # it has no key by which WeChat knew a second one again
+                return Result(Outcome(item, SENT, UNKNOWN), "away")
             return _away(item, error.reason or "unreachable", unsure=error.sent)
         return Result(Outcome(item, SENT, remote_id=message_id))
 
@@ -111,7 +115,12 @@ def refused(item: Item, error: WeChatRefused) -> Result:
             return Result(Outcome(item, WAITING, code, again_after=0, counts=False), "config")
         case Verdict.RETRY:
             return Result(Outcome(item, WAITING, code))
-        case _ if error.code == REFUSED_BY_USER:
+        case _ if error.code == NOT_AGREED and item.template_id is not None:
+            again = Outcome(
+                item, WAITING, code, again_after=0, counts=False, channel=item.fallback, ended=True
+            )  # fmt: skip
+            return Result(again)
+        case _ if error.code == NOT_AGREED:
             return Result(Outcome(item, SKIPPED, code))
     return Result(Outcome(item, DEAD, code))
 

@@ -69,6 +69,12 @@ def mark(session: Session, channel_user_id: int) -> None:
     session.execute(update(Delivery).where(_parked(channel_user_id)).values(way=TEMPLATE, error=None))
 
 
+def unmark(session: Session, channel_user_id: int) -> None:
+    """Note that a call for which a user was marked was not made."""
+    mine = update(Delivery).where(_parked(channel_user_id), Delivery.way == TEMPLATE, Delivery.error.is_(None))
+    session.execute(mine.values(way=None))
+
+
 def mark_uncallable(session: Session, delivery_id: int, *, error: str) -> None:
     """Note that a user cannot be called back for one parked message; for the others they may be."""
     mine = update(Delivery).where(Delivery.id == delivery_id, Delivery.state == PARKED)

@@ -8,6 +8,8 @@ of the dialogue model lie elsewhere and are erased by way of the outbox (`FORGET
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
 from datetime import datetime, timedelta
 
@@ -16,13 +18,15 @@ from sqlalchemy.orm import Session
 
 from core import conversation as log_of
 from core import outbox
-from core.binding import Binding
+from core.binding import Binding, accounts_of_user
+from core.channel import subscriptions
 from core.channel.join import close_unreachable
 from core.channel.link import GONE, has_pages, is_gone, leave_behind
 from core.channel.tables import DROPPED, OPEN, PASSING, ChannelUser, Delivery, Push, SendWindow
 from core.conversation import Button, Conversation, Message
 from core.desk_note import DeskNote
 from core.handoff.tables import Handoff, HandoffEvent
+from core.learning import forgetting
 from core.outbox import OutboxItem
 from core.proactive.tables import SKIPPED, Choice, Send
 from core.proactive.tables import WAITING as SEND_WAITING
@@ -31,14 +35,20 @@ from core.survey import Survey
 FORGET = "forget"  # kind of the outbox: photos on disk, the dialogue model's memory, pushes of the last moment
 ERASED = "erased"  # type of a message of which nothing but its place is left
 KEPT_IN_EVENTS = ("reason", "skill", "priority", "nobody", "due_at", "certain", "what", "by", "why", "score", "auto")
+TRACE = 4  # hexadecimal digits
 RETRIED_FOR = timedelta(minutes=1)  # so long a channel may push the same once more
 
 
-def user_left(session: Session, user: ChannelUser, now: datetime) -> list[str]:
-    """Erase a user (locked) who has left; return the conversations that changed. Again it changes nothing."""
+def user_left(session: Session, user: ChannelUser, now: datetime, *, key: str = "") -> list[str]:
+    """Erase a user (locked) who has left; return the conversations that changed. Again it changes nothing.
+
+    Of who had bound an account a trace is kept, if there is a `key`: so short that many people share it.
+    """
     if is_gone(user):
         return []
     conversations = _conversations_of(session, user)
+    had_bound = bool(accounts_of_user(session, user))
+    user.trace = trace_of(user, key) if had_bound and key else None
     tombstone = f"{GONE}{secrets.token_hex(16)}"
     _forget_bindings(session, user, tombstone, now=now)
     _forget_sending(session, user, now=now)
@@ -54,6 +64,27 @@ def user_left(session: Session, user: ChannelUser, now: datetime) -> list[str]:
     outbox.put(session, kind=FORGET, key=f"user:{user.id}", payload={"conversations": alone, "user": user.id}, now=now)
     session.flush()
     return conversations
+
+
+def trace_of(user: ChannelUser, key: str) -> str:
+    """Return 16 bits of a keyed hash of the name by which the channel knows a user: it tells nobody who it was."""
+    named = f"{user.channel}:{user.user_id}".encode()
+    return hmac.new(key.encode(), b"left:" + named, hashlib.sha256).hexdigest()[:TRACE]
+
+
+def was_bound(session: Session, user: ChannelUser, key: str) -> bool:
+    """Tell whether a user may be one who had bound an account and has left; asked once, it is forgotten.
+
+    By mistake it says yes to one in 65,536 for each who has left: what is said then must be true of everybody.
+    """
+    if accounts_of_user(session, user):
+        return False
+    query = select(ChannelUser).where(ChannelUser.trace == trace_of(user, key), ChannelUser.user_id.startswith(GONE))
+    found = session.scalar(query.order_by(ChannelUser.id).limit(1).with_for_update())
+    if found is None:
+        return False
+    found.trace = None
+    return True
 
 
 def forget_pushes(session: Session, user_id: int) -> None:
@@ -84,6 +115,7 @@ def _forget_sending(session: Session, user: ChannelUser, *, now: datetime) -> No
     mine = Delivery.channel_user_id == user.id
     session.execute(update(Delivery).where(mine, Delivery.state.in_((*OPEN, PASSING))).values(state=DROPPED))
     session.execute(delete(SendWindow).where(SendWindow.channel_user_id == user.id))
+    subscriptions.forget(session, user.id)
     session.execute(delete(Choice).where(Choice.subject == f"user:{user.id}"))
     session.execute(
         update(Send).where(Send.channel_user_id == user.id, Send.state == SEND_WAITING).values(state=SKIPPED)
@@ -111,6 +143,7 @@ def _blank(session: Session, conversation: Conversation, *, now: datetime) -> No
     session.execute(delete(Button).where(Button.conversation_id == conversation.id))
     session.execute(update(DeskNote).where(DeskNote.conversation_id == conversation.id).values(text=""))
     session.execute(update(Survey).where(Survey.conversation_id == conversation.id).values(comment=None))
+    forgetting.forget(session, conversation.id)
     for case in session.scalars(select(Handoff).where(Handoff.conversation_id == conversation.id)):
         case.summary, case.note, case.corrected = {}, {}, {}
     for event in session.scalars(select(HandoffEvent).where(HandoffEvent.conversation_id == conversation.id)):

@@ -43,6 +43,7 @@ class ChannelUser(BridgeBase):
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_wrote_at: Mapped[datetime | None] = mapped_column(Instant)
     scene: Mapped[str | None] = mapped_column(String(64))  # by which code the user came
+    trace: Mapped[str | None] = mapped_column(String(8), index=True)  # of who left and had bound: `core.channel.erase`
 
 
 class SendWindow(BridgeBase):
@@ -54,6 +55,16 @@ class SendWindow(BridgeBase):
     opened_at: Mapped[datetime] = mapped_column(Instant)
     until: Mapped[datetime] = mapped_column(Instant)
     left: Mapped[int]
+
+
+class Subscription(BridgeBase):
+    """How many messages made from a template a user has agreed to and not got yet; each agreement is for one."""
+
+    __tablename__ = "subscriptions"
+    channel_user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    template_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    left: Mapped[int]
+    changed_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Delivery(BridgeBase):

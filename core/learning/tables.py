@@ -35,6 +35,7 @@ class LearningItem(BridgeBase):
     confidence: Mapped[float | None]
     suggested: Mapped[str | None] = mapped_column(String(80))  # an agent's correction
     harm: Mapped[float] = mapped_column(default=0)
+    parts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the harm is the sum of
     group_id: Mapped[int | None]
     state: Mapped[str] = mapped_column(String(10), default=OPEN)
     label: Mapped[str | None] = mapped_column(String(80))  # the right intent, of a reviewer
@@ -52,6 +53,7 @@ class LearningGroup(BridgeBase):
     name: Mapped[str] = mapped_column(String(60))
     size: Mapped[int]
     harm: Mapped[float] = mapped_column(index=True)
+    parts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the harm is the sum of
     example: Mapped[str] = mapped_column(Text)  # the message in its middle
     made_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -69,8 +71,11 @@ class LearnedFaq(BridgeBase):
     region: Mapped[str] = mapped_column(String(10))
     source: Mapped[str] = mapped_column(Text)
     month: Mapped[str] = mapped_column(String(7))  # YYYY-MM of the facts
+    status: Mapped[str] = mapped_column(String(10))  # verified | secondary | unverified, as of an item of knowledge
     state: Mapped[str] = mapped_column(String(10))  # draft | ready | withdrawn
     author_id: Mapped[int]
+    edited_by: Mapped[int]  # who changed it last, at `at`
+    version: Mapped[int] = mapped_column(default=1)  # counts the changes: an edit names the one that it was made from
     at: Mapped[datetime] = mapped_column(Instant)
 
 

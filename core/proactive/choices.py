@@ -74,8 +74,8 @@ def choices_of(session: Session, subject: str, notices: Notices) -> Mapping[str,
 
 
 def _holds(row: Choice | None, subject: str, kind: str, notices: Notices) -> Chosen:
-    if row is not None:
-        return Chosen(row.wanted, row.channel, own=True)
     default = notices.kinds[kind]
+    if row is not None:
+        return Chosen(row.wanted, row.channel if row.channel in default.ways else default.channel, own=True)
     wanted = default.customers if subject.startswith(CUSTOMER) else default.followers
     return Chosen(wanted, default.channel, own=False)

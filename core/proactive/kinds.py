@@ -64,6 +64,12 @@ class Kind(_Model):
     fallback: Literal["sms", "chat"]
     wakes: bool
     good_for: float = Field(gt=0)  # hours
+    awaited: frozenset[str] = frozenset()  # notices of a conversation that are told at any hour (data/wording.yaml)
+    ways: tuple[Channel, ...] = CHANNELS  # over which it may go at all; whoever chose another one has `channel`
+
+    def instead(self, *, of_customer: bool) -> str:
+        """Return where it goes if it cannot go over its channel; telephones are known of customers alone."""
+        return self.fallback if of_customer else CHAT
 
 
 class Wording(_Model):
@@ -164,6 +170,8 @@ class Notices(_Model):
         told = {words.kind for words in self.wordings.values()}
         if told != set(KINDS):
             raise ValueError(f"no words for {', '.join(sorted(set(KINDS) - told))}")
+        if any(one.channel not in one.ways for one in self.kinds.values()):
+            raise ValueError("the channel of a kind is one of its ways")
         if self.said_before.format(at="", text="") == self.said_before:
             raise ValueError("said_before needs {at} and {text}")
         return self

@@ -6,20 +6,34 @@ conversation waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, load_only
 
+from core.channel import subscriptions
 from core.channel.tables import ChannelUser
-from core.proactive.choices import USER, subject_of
+from core.proactive.choices import CUSTOMER, USER, subject_of
 from core.proactive.kinds import CHAT, SMS, Notices
 from core.proactive.sends import CHUNK, UNKNOWN, Item, is_forgotten
-from core.proactive.tables import DONE, RUNNING, SENDING, SENT, SKIPPED, WAITING, Broadcast, Choice, Send
+from core.proactive.tables import (
+    DONE,
+    RUNNING,
+    SENDING,
+    SENT,
+    SKIPPED,
+    SUBSCRIBE,
+    WAITING,
+    WECHAT,
+    Broadcast,
+    Choice,
+    Send,
+)
 
 SIDE_BY_SIDE = 20  # broadcasts that are sent in turn
+NO_SINGLES: Mapping[str, str] = {}
 
 
 @dataclass
@@ -61,7 +75,7 @@ def pick(session: Session, notices: Notices, *, channel: str, limit: int, turn: 
     had: dict[int, int] = {}
     while lined_up and limit > 0:
         found, lined_up = _share_out(session, lined_up, channel, limit, had, now=now)
-        _sort(session, found, picked, now=now)
+        _sort(session, notices, found, picked, now=now)
         limit -= len(found)
     picked.empty = [number for number, count in had.items() if count == 0]
     return picked
@@ -71,8 +85,14 @@ def _may_go(one: Broadcast, notices: Notices, *, now: datetime) -> bool:
     return one.wording in notices.wordings and notices.may_go(one.wording, now=now)
 
 
-def take(session: Session, picked: Picked, *, now: datetime) -> list[Item]:
-    """Mark what was picked as on its way, and return what nobody else has taken meanwhile."""
+def take(
+    session: Session, picked: Picked, *, singles: Mapping[str, str] = NO_SINGLES, now: datetime
+) -> list[Item]:  # fmt: skip
+    """Mark what was picked as on its way, and return what nobody else has taken meanwhile.
+
+    `singles`: kind → template of those kinds of which a user agrees to each message over WeChat beforehand. One is
+    taken from the ledger for each; who has none left is told over the other channel.
+    """
     ids = [item.id for item in picked.items]
     mine: set[int] = set()
     if ids:
@@ -90,7 +110,35 @@ def take(session: Session, picked: Picked, *, now: datetime) -> list[Item]:
         _skip_late(session, number, now=now)
     for number in picked.empty:
         _finish_if_over(session, number, now=now)
-    return [item for item in picked.items if item.id in mine]
+    return _subscribed(session, [item for item in picked.items if item.id in mine], singles, now=now)
+
+
+def _subscribed(
+    session: Session, items: Sequence[Item], singles: Mapping[str, str], *, now: datetime
+) -> list[Item]:  # fmt: skip
+    """Give each item that needs one its subscription message; who has none goes over the other channel."""
+    wanted = {
+        item.id: (item.channel_user_id, singles[item.kind])
+        for item in items
+        if item.channel == WECHAT and item.kind in singles and item.channel_user_id is not None
+    }
+    if not wanted:
+        return list(items)
+    ledger = subscriptions.take(session, wanted.values(), now=now)
+    ready, with_one = [], []
+    for item in items:
+        key = wanted.get(item.id)
+        if key is None:
+            ready.append(item)
+        elif ledger[key]:
+            ledger[key] -= 1
+            with_one.append(item.id)
+            ready.append(replace(item, channel=SUBSCRIBE, template_id=key[1]))
+        else:
+            other = update(Send).where(Send.id == item.id)
+            session.execute(other.values(state=WAITING, channel=item.fallback, next_at=now))
+    session.execute(update(Send).where(Send.id.in_(with_one)).values(channel=SUBSCRIBE))
+    return ready
 
 
 def _share_out(
@@ -119,11 +167,13 @@ def _waiting(session: Session, broadcast_id: int, channel: str, limit: int, afte
     return list(session.scalars(query.order_by(Send.next_at, Send.id).limit(limit).offset(after)))
 
 
-def _sort(session: Session, found: Sequence[tuple[Broadcast, Send]], picked: Picked, *, now: datetime) -> None:
+def _sort(
+    session: Session, notices: Notices, found: Sequence[tuple[Broadcast, Send]], picked: Picked, *, now: datetime
+) -> None:  # fmt: skip
     users = _users(session, [send.channel_user_id for _, send in found if send.channel_user_id is not None])
     declined = _declined(session, found)
     for broadcast, send in found:
-        item = _item(broadcast, send, users)
+        item = _item(broadcast, send, users, _fallback(notices, broadcast, send))
         reason = _why_not(send, item, users, (send.recipient, broadcast.kind) in declined)
         if is_forgotten(send.sent_at, now=now):
             picked.unsure.append(send.id)
@@ -133,12 +183,16 @@ def _sort(session: Session, found: Sequence[tuple[Broadcast, Send]], picked: Pic
             picked.items.append(item)
 
 
-def _item(broadcast: Broadcast, send: Send, users: dict[int, ChannelUser]) -> Item:
+def _fallback(notices: Notices, broadcast: Broadcast, send: Send) -> str:
+    return notices.kinds[broadcast.kind].instead(of_customer=send.recipient.startswith(CUSTOMER))
+
+
+def _item(broadcast: Broadcast, send: Send, users: dict[int, ChannelUser], fallback: str) -> Item:
     one = users.get(send.channel_user_id or 0)
     return Item(
         send.id, broadcast.id, send.recipient, send.channel, broadcast.kind, broadcast.wording,
         {**broadcast.values, **send.values}, send.attempts, send.channel_user_id, one.user_id if one else None,
-        send.sent_at,
+        send.sent_at, fallback,
     )  # fmt: skip
 
 

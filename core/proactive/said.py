@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core import conversation as log_of
 from core.channel.tables import SENT as PUSHED
 from core.channel.tables import ChannelUser, Delivery
 from core.conversation import Conversation, Draft
-from core.proactive.choices import customer, user
+from core.proactive.choices import choices_of, customer, user
 from core.proactive.kinds import CHAT, MissingValue, Notices, UnknownWording
-from core.proactive.tables import SENT, Broadcast, Send
+from core.proactive.tables import OFFER, SENT, STOPPED, Broadcast, Send
 
 RECALLED = timedelta(days=30)  # what is older is nobody's concern any more
 AT_ONCE = 20
@@ -27,13 +28,7 @@ def bring_in(session: Session, conversation: Conversation, notices: Notices, *, 
     recipients = _recipients(session, conversation)
     if not recipients:
         return 0
-    query = (
-        select(Send, Broadcast)
-        .join(Broadcast, Broadcast.id == Send.broadcast_id)
-        .where(Send.recipient.in_(recipients), Send.told_at.is_(None), Send.state == SENT)
-        .order_by(Send.id.desc())
-        .limit(AT_ONCE)
-    )
+    query = _untold(recipients).where(Broadcast.kind != OFFER).order_by(Send.id.desc()).limit(AT_ONCE)
     rows = [(send, broadcast) for send, broadcast in session.execute(query) if _concerns(send, conversation, now)]
     last_at = conversation.last_at
     for send, broadcast in sorted(rows, key=lambda row: (row[0].sent_at, row[0].id)):
@@ -41,6 +36,35 @@ def bring_in(session: Session, conversation: Conversation, notices: Notices, *, 
         send.told_at = now
     conversation.last_at = last_at  # what nobody asked for does not keep an old dialogue alive
     return len(rows)
+
+
+def bring_offer(
+    session: Session, conversation: Conversation, notices: Notices, *, unless: Callable[[], bool], now: datetime
+) -> bool:  # fmt: skip
+    """Append one offer that waits for the customer, after an answer of ours; tell whether there was one.
+
+    `unless` is asked only where one waits. Who has shut offers since hears none, and an offer whose broadcast was
+    stopped or is too late is left.
+    """
+    recipients = _recipients(session, conversation)
+    if not recipients:
+        return False
+    in_time = Broadcast.expires_at.is_(None) | (Broadcast.expires_at > now)
+    query = _untold(recipients).where(Broadcast.kind == OFFER, Broadcast.state != STOPPED, in_time)
+    for send, broadcast in session.execute(query.order_by(Send.id).limit(AT_ONCE)).all():
+        wanted = choices_of(session, send.recipient, notices)[OFFER].wanted
+        if wanted and _concerns(send, conversation, now):
+            if unless():
+                return False
+            _tell(session, conversation, send, broadcast, notices, now=now)
+            send.told_at = now
+            return True
+    return False
+
+
+def _untold(recipients: list[str]) -> Select[Send, Broadcast]:
+    query = select(Send, Broadcast).join(Broadcast, Broadcast.id == Send.broadcast_id)
+    return query.where(Send.recipient.in_(recipients), Send.told_at.is_(None), Send.state == SENT)
 
 
 def _recipients(session: Session, conversation: Conversation) -> list[str]:
@@ -70,7 +94,9 @@ def _tell(
         return  # the words are gone since; it was read where it was sent
     if send.channel != CHAT and send.sent_at is not None:
         text = notices.said_before.format(at=notices.times.say(send.sent_at, now=now), text=text)
-    message = log_of.record_reply(session, conversation, Draft("system", text, "notice"), now=now)
+    # Nobody is called back by a template message for an offer: it goes like the answer before it, or waits.
+    way = "answer" if broadcast.kind == OFFER else None
+    message = log_of.record_reply(session, conversation, Draft("system", text, "notice", delivered_as=way), now=now)
     if send.channel == CHAT or conversation.channel_user_id is None:
         return
     session.flush()

@@ -42,8 +42,21 @@ class Manner:
 
     @classmethod
     def load(cls, data_dir: Path) -> Self:
-        """Read both files."""
-        return cls(Notices.load(data_dir / "notices.yaml"), SourceRules.load(data_dir / "notice_sources.yaml"))
+        """Read both files.
+
+        Raises:
+            ValueError: if one of them is not as it should be, or they do not fit together.
+        """
+        found = cls(Notices.load(data_dir / "notices.yaml"), SourceRules.load(data_dir / "notice_sources.yaml"))
+        for kind, one in found.notices.kinds.items():
+            if strange := sorted(name for name in one.awaited if found.kind_of(name) != kind):
+                raise ValueError(f"{kind} has no notices {', '.join(strange)}")
+        return found
+
+    def wakes(self, kind: str, wording: str) -> bool:
+        """Tell whether a notice of a conversation is told in the quiet hours too."""
+        one = self.notices.kinds[kind]
+        return one.wakes or wording in one.awaited
 
     def kind_of(self, wording: str) -> str | None:
         """Return which kind a notice is, None if nobody can decline it."""
@@ -70,7 +83,7 @@ def as_chosen(
     session.flush()
     if not chosen.wanted or chosen.channel != WECHAT:
         session.execute(_pushing(conversation, message).values(state=DROPPED, error="chosen otherwise"))
-    elif not (manner.notices.kinds[kind].wakes or _is_awake(session, conversation, now=now)):
+    elif not (manner.wakes(kind, wording) or _is_awake(session, conversation, now=now)):
         rest(session, _pushing(conversation, message), until=manner.notices.quiet.over(now), now=now)
     # By itself a short message goes to nobody who has not asked for it: the conversation has it.
     if chosen.wanted and chosen.own and chosen.channel == SMS and speaker.is_customer:

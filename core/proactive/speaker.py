@@ -17,7 +17,7 @@ from core.proactive.tables import Choice
 
 PAGE_OF_CHANNEL = "h5"
 # What can only be told to somebody of whom an account is known.
-OF_ACCOUNTS = frozenset({"bill_ready", "balance_low", "planned_outage", "outage"})
+OF_ACCOUNTS = frozenset({"bill_ready", "balance_low", "planned_outage", "outage", "offer"})
 
 
 @dataclass(frozen=True)

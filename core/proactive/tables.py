@@ -11,9 +11,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.db import BridgeBase, Instant
 
 # What there is to hear of.
-KINDS = ("bill_ready", "balance_low", "planned_outage", "outage", "order_progress", "promise_moved")
+KINDS = ("bill_ready", "balance_low", "planned_outage", "outage", "order_progress", "promise_moved", "offer")
+OFFER = "offer"  # advertising by law: nobody hears of it who has not named it, and never ahead of an answer
 RUNNING, STOPPED, DONE = "running", "stopped", "done"  # of a broadcast
 WAITING, SENDING, SENT, DEAD, SKIPPED = "waiting", "sending", "sent", "dead", "skipped"  # of a send
+# Channels of a send, beside `sms` and `chat`; `subscribe`: a subscription message of WeChat, from its taking on.
+WECHAT, SUBSCRIBE = "wechat", "subscribe"
 
 
 class Choice(BridgeBase):

@@ -19,6 +19,7 @@ _RARE = (
     "刁沙荣巫寇桑郎甄丛仲虞敖巩佘麻苑迟邝封谈匡鞠惠荆冀郁胥储原栗燕楚鄢劳谌奚皮粟冼蔺盘闻厉伊仝郜阚帅屠朴盖练廉禹祖"
     "漆巴卿狄宣晋阙浦戈伏薄邸雍辜"
 )
+SURNAMES = frozenset((*_TWO.split("|"), *_COMMON, *_RARE))
 # What is in no given name: the little words of a sentence.
 _GIVEN = r"(?![了的是在说要不也就都还把被给吗呢吧啊有没去来过到得跟和能会可这那你我他她它用找让问查看付交报办])[一-龥]"
 # 王师傅 says no more than the mask of the name would.

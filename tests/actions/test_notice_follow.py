@@ -46,7 +46,7 @@ def test_all_are_off_at_once_and_the_list_says_so_also_of_what_needs_an_account(
     own.say("现在给我发哪些通知")
     said = own.say("全都不要发", "inform")
     assert {wish.kind for wish in own.kept if not wish.wanted} == set(KINDS)
-    assert said.text.count("不发，绑定户号后也不发") == 4
+    assert said.text.count("不发，绑定户号后也不发") == 5
     assert said.text.count("：不发\n") == 2
     again = own.say("停电通知不要了", "inform")
     assert own.kept == []

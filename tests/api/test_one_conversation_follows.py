@@ -137,3 +137,17 @@ async def test_what_a_page_and_the_home_both_wait_for_is_told_once(house: House)
     assert [row.text for row in house.rows(home) if row.type == "notice"] == [
         "您的过户（工单号20261122000001）有人接单了。"
     ]
+
+
+async def test_a_photo_that_was_sent_up_just_before_the_join_can_be_shown_after_it(house: House) -> None:
+    page = await house.page()
+    headers = {**page.headers, "Content-Type": "image/jpeg"}
+    upload_id = (await page.http.post("/v1/uploads", content=jpeg(), headers=headers)).json()["upload_id"]
+    await house.proves("o-hers", HERS)
+    sent = await page.post(client_id="photo", upload_id=upload_id)
+    home = await house.follows("o-hers")
+    assert (sent.status_code, sent.json()["conversation_id"]) == (200, home.conversation_id)
+    again = await page.post(client_id="photo", upload_id=upload_id)
+    assert again.json() == sent.json()
+    assert await sees(page, upload_id)
+    assert await sees(h5_page(house, home), upload_id)  # it was shown in the home

@@ -131,3 +131,39 @@ def test_a_strict_page_with_a_module_loader_of_its_own_gets_one_working_widget(
     assert page.evaluate("[taken.length, Object.keys(module.exports).length, typeof htmPreact]") == [0, 0, "undefined"]
     assert page.evaluate("Object.keys(dianfu).sort()") == ["ask", "close", "login", "logout", "open"]
     assert errors == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 375])
+def test_in_large_type_on_a_narrow_phone_the_name_stands_there_and_nothing_is_cut_off(
+    strict_page: tuple[Page, list[str]], width: int
+) -> None:
+    page, errors = strict_page
+    page.set_viewport_size({"width": width, "height": 600})
+    page.get_by_role("button", name="在线客服").click()
+    page.get_by_role("button", name="大字版").click()
+    name = page.get_by_role("dialog", name="在线客服").get_by_text("电小服", exact=True)
+    assert name.is_visible()
+    header = page.locator("dianfu-chat header")
+    assert header.evaluate("e => e.scrollWidth <= e.clientWidth")
+    for part in (name, header.locator(".mode:not(svg)"), *header.get_by_role("button").all()):
+        box = part.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert part.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    large = header.get_by_role("button", name="大字版").bounding_box()
+    assert large is not None
+    assert large["height"] >= 48
+    assert errors == []
+
+
+@pytest.mark.browser
+def test_a_page_that_keeps_a_bar_above_the_chat_has_it_uncovered(strict_page: tuple[Page, list[str]]) -> None:
+    page, _ = strict_page
+    page.set_viewport_size({"width": 375, "height": 600})
+    page.evaluate("document.documentElement.style.setProperty('--page-bar', '48px')")
+    page.get_by_role("button", name="在线客服").click()
+    box = page.get_by_role("dialog", name="在线客服").bounding_box()
+    assert box is not None
+    assert (box["y"], box["height"]) == (48, 552)

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from proactive_kit import NOTICES, NOW, follower
 from sqlalchemy import func, select
 
@@ -165,3 +166,10 @@ def worlds(make: Callable[[str], str]) -> Iterator[World]:
     yield found
     for database in databases.values():
         database.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, new_url: Callable[[str, Path], str], tmp_path: Path) -> Iterator[World]:
+    """A world in each dialect."""
+    with worlds(lambda _name: new_url(request.param, tmp_path)) as found:
+        yield found

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
+from delivery_kit import NOW, bridge, session
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,28 +19,14 @@ from core.channel.tables import WECHAT, ChannelUser, Delivery
 from core.channel.users import conversation_of, user_of
 from core.conversation import Conversation, Draft
 from core.db import Database
-from core.migrations import upgrade
 
-NOW = datetime(2026, 11, 22, 2, 5, tzinfo=UTC)
+__all__ = ["bridge", "session"]
+
+
 SECOND = timedelta(seconds=1)
+
+
 _names = count(1)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def bridge(
-    request: pytest.FixtureRequest, new_url: Callable[[str, Path], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    """A migrated bridge database of each dialect."""
-    database = Database(new_url(request.param, tmp_path_factory.mktemp("bridge")))
-    upgrade("bridge", database)
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def session(bridge: Database) -> Iterator[Session]:
-    with bridge.transaction() as session:
-        yield session
 
 
 @dataclass

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
+from delivery_kit import NOW, bridge, session
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -18,28 +17,14 @@ from core.channel import deliveries, windows
 from core.channel.tables import PARKED, SENDING, WAITING, Delivery
 from core.channel.windows import Remaining
 from core.db import Database
-from core.migrations import upgrade
 
-NOW = datetime(2026, 11, 22, 2, 5, tzinfo=UTC)
+__all__ = ["bridge", "session"]
+
+
 HOURS_48 = timedelta(hours=48)
+
+
 _users = count(1)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def bridge(
-    request: pytest.FixtureRequest, new_url: Callable[[str, Path], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    """A migrated bridge database of each dialect."""
-    database = Database(new_url(request.param, tmp_path_factory.mktemp("bridge")))
-    upgrade("bridge", database)
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def session(bridge: Database) -> Iterator[Session]:
-    with bridge.transaction() as session:
-        yield session
 
 
 @pytest.fixture
@@ -209,9 +194,6 @@ def test_two_first_causes_at_once_make_one_window(bridge: Database, user: int) -
         assert windows.remaining(session, user, NOW) == Remaining(5, NOW + HOURS_48, 2)
 
 
-# -- never above WeChat's own ledger
-
-
 @dataclass
 class Tencent:
     """What WeChat itself counts: it hears of causes at once, uses the window that ends first, and refuses the rest."""
@@ -232,6 +214,8 @@ class Tencent:
 
 
 STEPS = st.sampled_from([0.1, 0.4, 0.9, 5.0, 31.0, 58.0, 3600.0, 86400.0, 172799.0])
+
+
 ACTIONS = st.one_of(
     st.tuples(st.just("cause"), st.sampled_from(["message", "message", "tap", "follow", "scan"])),
     st.tuples(st.just("news"), st.integers(0, 3)),

@@ -41,8 +41,10 @@ def room(_shared: DeskRoom) -> DeskRoom:
     return DeskRoom(_shared.database)
 
 
-def code_of(room: DeskRoom, conversation_id: str) -> str:
-    return room.write(lambda session: issue(session, conversation_id, keyring=KEYRING, now=room.now)).grouped
+def code_of(room: DeskRoom, conversation_id: str, *, same: bool = True) -> str:
+    return room.write(
+        lambda session: issue(session, conversation_id, keyring=KEYRING, now=room.now, same=same)
+    ).grouped  # fmt: skip
 
 
 def open_code(room: DeskRoom, agent: int, typed: str) -> Found:
@@ -137,7 +139,7 @@ def test_what_is_used_old_unknown_or_over_looks_the_same(room: DeskRoom) -> None
 
 def test_only_the_three_latest_codes_of_a_conversation_open_it(room: DeskRoom) -> None:
     clerk, talk = room.agent(), room.conversation()
-    codes = [code_of(room, talk) for _ in range(4)]
+    codes = [code_of(room, talk, same=False) for _ in range(4)]
     assert open_code(room, clerk, codes[0]) == Wrong()
     assert isinstance(open_code(room, clerk, codes[1]), Mine)
     assert isinstance(open_code(room, clerk, codes[3]), Mine)
@@ -195,3 +197,24 @@ def test_a_customer_asks_for_a_code_in_his_own_words(text: str) -> None:
 )  # fmt: skip
 def test_other_words_about_a_hall_are_left_to_the_dialogue(text: str) -> None:
     assert not WORDS.asks_for_code(text)
+
+
+def test_who_asks_again_is_told_the_same_code_until_it_is_used_or_about_to_end(room: DeskRoom) -> None:
+    clerk, talk = room.agent(), room.conversation()
+    first = code_of(room, talk)
+    room.passes(minutes=24)
+    assert code_of(room, talk) == first
+    assert code_of(room, room.conversation()) != first
+    room.passes(minutes=2)
+    second = code_of(room, talk)
+    assert second != first  # four minutes are too few for the way to the counter
+    assert isinstance(open_code(room, clerk, second), Mine)
+    assert code_of(room, talk) not in (first, second)
+
+
+def test_under_another_key_there_is_a_new_code(room: DeskRoom) -> None:
+    talk = room.conversation()
+    first = code_of(room, talk)
+    other = Keyring.parse(f"test:{new_key()}", new_key())
+    issued = room.write(lambda session: issue(session, talk, keyring=other, now=room.now))
+    assert issued.grouped != first

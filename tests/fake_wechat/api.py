@@ -51,6 +51,7 @@ CLOSED: dict[str, tuple[str, Handler]] = {
     "/cgi-bin/message/custom/typing": (POST, messages.typing),
     "/cgi-bin/message/template/send": (POST, templates.send),
     "/cgi-bin/message/subscribe/bizsend": (POST, templates.send_subscription),
+    "/cgi-bin/ticket/getticket": (GET, tokens.page_ticket),
     "/cgi-bin/template/get_all_private_template": (GET, templates.listed),
     "/cgi-bin/media/upload": (POST, media.upload),
     "/cgi-bin/media/get": (GET, media.download),

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.fake_wechat import phone, tally
+from tests.fake_wechat import phone, tally, templates
 from tests.fake_wechat.acts import ACTS
 from tests.fake_wechat.pushes import Plan, Push
 from tests.fake_wechat.state import User, World
@@ -157,9 +157,17 @@ class Control:
         return await _answered(self._world.pusher.again(found), wait=asked.get("wait", True))
 
     async def subscribe(self, request: Request) -> Any:
-        """A user allows subscription messages: `times`, or null for as long as they follow."""
+        """A user agrees to subscription messages: `times`, or null for as long as they follow; `status`: or says no.
+
+        `end`: they take none any more.
+        """
         asked = await _body(request)
-        _user(self._world, asked.get("openid")).subscriptions[asked["template_id"]] = asked.get("times")
+        user, template_id = _user(self._world, asked.get("openid")), asked["template_id"]
+        if asked.get("end"):
+            templates.decline(self._world, user, template_id)
+        else:
+            status = asked.get("status", "accept")
+            templates.agree(self._world, user, template_id, asked.get("times"), status=status)
         return {"ok": True}
 
     async def grant(self, request: Request) -> Any:

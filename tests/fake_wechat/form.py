@@ -38,6 +38,8 @@ def read(body: bytes, form: str) -> Fields:
 def _element(name: str, value: Any) -> str:
     if isinstance(value, dict):
         inner = "".join(_element(key, one) for key, one in value.items())
+    elif isinstance(value, list) and name == "List":  # of events about subscription messages
+        return "".join(_element(name, one) for one in value)
     elif isinstance(value, list):
         inner = "".join(_element("item", one) for one in value)
     elif name in _NUMBERS or isinstance(value, int | float):

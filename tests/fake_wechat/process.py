@@ -157,8 +157,13 @@ class FakeWeChat:
         """Return the openid of one of the users on the phone page."""
         return openid_of(name)
 
-    def subscribe(self, openid: str, template_id: str, times: int | None = None) -> None:
-        self._post("subscribe", openid=openid, template_id=template_id, times=times)
+    def subscribe(self, openid: str, template_id: str, times: int | None = None, *, status: str = "accept") -> None:
+        """Let a user answer the window that asks for subscription messages; without `times`: for ever."""
+        self._post("subscribe", openid=openid, template_id=template_id, times=times, status=status)
+
+    def end_subscription(self, openid: str, template_id: str) -> None:
+        """Let a user decline all messages of a template."""
+        self._post("subscribe", openid=openid, template_id=template_id, end=True)
 
     # How it behaves
 

@@ -155,6 +155,7 @@ class World:
         self.tokens, self.media, self.menus = tokens.Tokens(), media.Media(), menus.Menus()
         self.templates, self.scenes, self.codes = templates.Templates(), scenes.Scenes(), oauth.Codes()
         self.faults, self.pusher = faults.Faults(), pusher.Pusher(self)
+        self.page_ticket = ("", 0.0)  # and until when it is good
         self.users: dict[str, User] = {}
         self.counters: Counter[str] = Counter()
         self.refused: deque[dict[str, Any]] = deque(maxlen=KEPT)

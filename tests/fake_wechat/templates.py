@@ -115,7 +115,38 @@ def send_subscription(world: World, call: Call) -> dict[str, Any]:
     if left is not None:
         user.subscriptions[template.id] = left - 1
     _show(world, user, "subscription", template, data, message)
+    told = {"TemplateId": template.id, "MsgID": str(_next(world)), "ErrorCode": "0", "ErrorStatus": "success"}
+    _tell(world, user, "subscribe_msg_sent_event", [told])
     return {"errcode": 0, "errmsg": "ok"}
+
+
+def agree(world: World, user: User, template_id: str, times: int | None, *, status: str = "accept") -> None:
+    """The user answers the window that asks for a message, `times` times; None: for as long as they follow."""
+    if times is None:
+        user.subscriptions[template_id] = None
+    for _ in range(times or 0):
+        if status == "accept" and (before := user.subscriptions.get(template_id, 0)) is not None:
+            user.subscriptions[template_id] = before + 1
+        one = {"TemplateId": template_id, "SubscribeStatusString": status, "PopupScene": "1"}
+        _tell(world, user, "subscribe_msg_popup_event", [one])
+
+
+def decline(world: World, user: User, template_id: str) -> None:
+    """The user declines all messages of a template in the list of service notices."""
+    user.subscriptions.pop(template_id, None)
+    _tell(world, user, "subscribe_msg_change_event", [
+        {"TemplateId": template_id, "SubscribeStatusString": "reject"}
+    ])  # fmt: skip
+
+
+def _tell(world: World, user: User, event: str, rows: list[dict[str, str]]) -> None:
+    """Push an event about subscription messages; XML puts its list into an element, JSON does not."""
+    if not world.settings.push_url or not world.settings.template_events:
+        return
+    inner = {"List": rows}
+    form = world.settings.manner(user.openid)[1]
+    wrapped = inner if form == "json" else {"".join(part.title() for part in event.split("_")): inner}
+    world.pusher.event(user.openid, {"Event": event, **wrapped})
 
 
 def listed(world: World, call: Call) -> dict[str, Any]:

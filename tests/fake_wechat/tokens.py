@@ -94,3 +94,13 @@ def _known(world: World, appid: object, secret: object) -> None:
         raise Refused(40013, "invalid appid")
     if secret != world.settings.secret:
         raise Refused(40125, "invalid appsecret")
+
+
+def page_ticket(world: World, call: Call) -> dict[str, Any]:
+    """`ticket/getticket`: the same for two hours."""
+    if call.query.get("type") != "jsapi":
+        raise Refused(40097, "invalid args")
+    now, (ticket, until) = world.now(), world.page_ticket
+    if until <= now:
+        ticket, until = world.page_ticket = secrets.token_urlsafe(64), now + LIFE
+    return {"errcode": 0, "errmsg": "ok", "ticket": ticket, "expires_in": int(until - now)}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from api.channels.wechat import events
+from api.channels.wechat import events, subscription
 from api.channels.wechat.channel import WeChat
 from api.channels.wechat.intake import (
+    SUBSCRIPTION,
     Fields,
     Said,
     clicked,
@@ -24,7 +25,8 @@ from api.channels.wechat.wire import Received
 from api.inbound import Inbound
 from api.papers import Scan, scan_of
 from core import conversation as log_of
-from core.channel import passive
+from core.channel import erase, passive
+from core.channel.link import reconsider
 from core.channel.numbered import button_of, last_shown_in, was_shown
 from core.channel.tables import WECHAT, ChannelUser, Push
 from core.channel.users import begin_anew, conversation_of, known_user, user_of
@@ -73,7 +75,8 @@ def _message(
     if push.channel_user_id != user.id:
         return None
     if is_new:
-        user.followed, user.last_wrote_at = True, now
+        _is_reachable(session, parts, user, now=now)
+        user.last_wrote_at = now
         open_window(session, user.id, said.cause, now=now, at=created_at(received.fields, now=now))
         if said.media_id:
             push.todo = {"media_id": said.media_id}
@@ -165,10 +168,23 @@ def _event(
     if push.channel_user_id != user.id:
         return None  # of who has left; the same person may follow again before the channel stops asking
     if name == "unsubscribe":
-        events.left(session, user, now=now)
+        events.left(session, user, parts.settings.session_key.get_secret_value(), now=now)
         return None
+    if name.startswith(SUBSCRIPTION):
+        if is_new:
+            subscription.note(session, user, name, fields, wechat.templates, parts.manner.notices, now=now)
+        return None
+    return _stirred(session, parts, wechat, user, push, fields, is_new=is_new, now=now)
+
+
+def _stirred(
+    session: Session, parts: Parts, wechat: WeChat, user: ChannelUser, push: Push, fields: Fields, *, is_new: bool,
+    now: datetime,
+) -> Arrived | None:  # fmt: skip
+    """Return what an event that may be answered puts into the log."""
+    name, external_id = str(fields.get("Event") or "").lower(), push.external_id
     if is_new and name in events.CAUSES:
-        user.followed = True
+        _is_reachable(session, parts, user, now=now)
         open_window(session, user.id, events.CAUSES[name], now=now, at=created_at(fields, now=now))
     if name == "click" and (said := clicked(fields, wechat.menu)):
         return _chosen(session, parts, wechat, user, push, said, now=now)
@@ -177,11 +193,28 @@ def _event(
         if found is not None:
             return found
     if is_new and (name in ("subscribe", "click") or (name == "scan" and events.is_stranger(session, user))):
-        greet = events.menu_gone if name == "click" else events.welcome
-        push.conversation_id = greet(session, user, fields, wechat.words, now=now).id
+        push.conversation_id = _greeted(session, parts, wechat, user, fields, now=now).id
         session.flush()
         passive.hold_back(session, user.id, now=now, until=now + HELD_BACK)
     return Arrived(external_id, user.id, push.conversation_id) if push.conversation_id else None
+
+
+def _is_reachable(session: Session, parts: Parts, user: ChannelUser, *, now: datetime) -> None:
+    """Note that a user follows; what they have proved on the web page before counts from now on."""
+    if user.followed:
+        return
+    user.followed = True
+    reconsider(session, user, open_for=timedelta(hours=parts.settings.session_hours), now=now)
+
+
+def _greeted(
+    session: Session, parts: Parts, wechat: WeChat, user: ChannelUser, fields: Fields, *, now: datetime
+) -> Conversation:
+    """Say the first words to who comes, or that the menu has changed."""
+    if str(fields.get("Event")).lower() == "click":
+        return events.menu_gone(session, user, fields, wechat.words, now=now)
+    again = erase.was_bound(session, user, parts.settings.session_key.get_secret_value())
+    return events.welcome(session, user, fields, wechat.words, now=now, bind_again=again)
 
 
 def _scanned(

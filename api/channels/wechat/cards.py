@@ -8,6 +8,8 @@ from typing import Any
 from api.channels.wechat.words import Words
 
 MAX_LINES = 12
+PAYMENTS = "payment_list"
+MOST = {PAYMENTS: 5}  # the latest ones come first
 Card = Mapping[str, Any]
 Line = tuple[str, tuple[str, ...]]  # a line, and the figures for whose sake it is there
 
@@ -27,9 +29,16 @@ def lines_of(kind: str, card: Card, words: Words, *, said: str) -> list[str]:
     if all(figures and all(figure in said for figure in figures) for _, figures in found):
         return []
     lines = [line for line, _ in found]
-    rest = [words.rest.format(count=len(lines))] if len(lines) > MAX_LINES else []
     title = [words.title.format(title=card["title"])] if card.get("title") else []
-    return [*title, *lines[:MAX_LINES], *rest]
+    return [*title, *lines[: MOST.get(kind, MAX_LINES)], *_rest(kind, len(lines), words)]
+
+
+def _rest(kind: str, count: int, words: Words) -> list[str]:
+    """Return the line that says how many more there are."""
+    most = MOST.get(kind, MAX_LINES)
+    if count <= most:
+        return []
+    return [words.rest_payments.format(count=count - most) if kind == PAYMENTS else words.rest.format(count=count)]
 
 
 def _bill(card: Card, words: Words) -> Iterator[Line]:
@@ -106,6 +115,6 @@ def _shown(value: Any) -> str:
 
 
 _CARDS: dict[str, Callable[[Card, Words], Iterator[Line]]] = {
-    "bill_card": _bill, "usage_chart": _usage, "balance_card": _balance, "payment_list": _payments,
+    "bill_card": _bill, "usage_chart": _usage, "balance_card": _balance, PAYMENTS: _payments,
     "account_list": _accounts, "fact_card": _facts, "table_card": _table,
 }  # fmt: skip

@@ -10,6 +10,7 @@ from api.channels.wechat.client import WeChatClient
 from api.channels.wechat.flights import Flights
 from api.channels.wechat.holds import Holds
 from api.channels.wechat.menu import Menu
+from api.channels.wechat.page_ticket import PageTicket
 from api.channels.wechat.render import Render
 from api.channels.wechat.reply import Replies
 from api.channels.wechat.templates import Templates
@@ -34,6 +35,7 @@ class WeChat:
     written: Written
     up_since: datetime  # when this process began to take pushes
     boot: str = field(default_factory=lambda: str(uuid.uuid4()))  # names this process
+    page_ticket: PageTicket = field(default_factory=PageTicket)
     holds: Holds = field(default_factory=Holds)
     flights: Flights = field(default_factory=Flights)
 

@@ -123,10 +123,19 @@ class WeChatClient:
         answer = await self._post("/cgi-bin/message/template/send", body | {k: v for k, v in more.items() if v})
         return str(answer.get("msgid", ""))
 
-    async def subscription(self, openid: str, template_id: str, data: Message, *, page: str | None = None) -> None:
-        """Send a message to which the customer has subscribed; `page`: the address that it opens."""
+    async def subscription(self, openid: str, template_id: str, data: Message, *, page: str | None = None) -> str:
+        """Send a message to which the customer has agreed; return its id, empty if the answer says none.
+
+        `page`: the address that it opens. There is no key: the same again is shown twice.
+        """
         body = {"touser": openid, "template_id": template_id, "data": data}
-        await self._post("/cgi-bin/message/subscribe/bizsend", body | ({"page": page} if page else {}))
+        answer = await self._post("/cgi-bin/message/subscribe/bizsend", body | ({"page": page} if page else {}))
+        return str(answer.get("msgid") or "")
+
+    async def page_ticket(self) -> tuple[str, float]:
+        """Return the ticket with which addresses of our pages are signed, and how many seconds it is good."""
+        answer = await self._call("GET", "/cgi-bin/ticket/getticket", params={"type": "jsapi"})
+        return _text(answer, "ticket"), float(answer.get("expires_in") or 0)
 
     async def create_menu(self, menu: Message) -> None:
         """Put a menu (`Menu.as_json`) in place of the one there is."""

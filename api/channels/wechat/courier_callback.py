@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from sqlalchemy.orm import Session
 
 from api.channels.wechat.channel import WeChat
 from api.channels.wechat.courier_metrics import CourierMetrics
-from api.channels.wechat.errors import Verdict, WeChatRefused, WeChatUnreachable
+from api.channels.wechat.errors import NOT_AGREED, Verdict, WeChatRefused, WeChatUnreachable
 from api.channels.wechat.templates import BadValue, Data, NoTemplate
 from api.store import Store
-from core.channel import callback, deliveries
+from core.channel import callback, deliveries, subscriptions
 from core.channel.callback import TEMPLATE, Call
 from core.clock import Clock
 
@@ -47,26 +48,54 @@ class Callback:
 
         A process that dies before it has noted that calls again with the same key, which WeChat shows once.
         """
-        templates, error = self.wechat.templates, None
-        kind = self._kind(one)
+        error, kind = None, self._kind(one)
+        single = self.wechat.templates.singles.get(kind)
         try:
-            template_id, data = self._filled(kind, one)
-            url = templates.url(kind, self.public_url)
-            await self.wechat.client.template(one.openid, template_id, data, url=url, key=f"d{one.delivery.id}")
+            await self._send(kind, one, single)
         except (NoTemplate, BadValue):
             error = "no_template"
-        except WeChatUnreachable:
-            return await self._put_off(one)
+        except WeChatUnreachable as away:
+            if single is None or not away.sent:
+                return await self._put_off(one, single)
+            log.warning("callback_unknown", kind=kind)  # counted as made: WeChat would show a second one
         except WeChatRefused as refusal:
             if refusal.verdict in _PUT_OFF:
-                return await self._put_off(one)
+                return await self._put_off(one, single)
             log.error("callback_refused", kind=kind, error=str(refusal))
             error = str(refusal)
+            if single is not None:
+                await self.store.write(partial(self._refused, one, single, refusal.code))
             if refusal.verdict is Verdict.UNREACHABLE_USER:
                 await self.store.write(lambda session: deliveries.lost(session, one.delivery.channel_user_id, ()))
         self.metrics.sendings.labels(TEMPLATE, "refused" if error else "sent").inc()
         await self.store.write(lambda session: _note(session, one, error))
         return error is None
+
+    async def _send(self, kind: str, one: Call, single: str | None) -> None:
+        template_id, data = self._filled(kind, one)
+        url = self.wechat.templates.url(kind, self.public_url)
+        if single is None:
+            await self.wechat.client.template(one.openid, template_id, data, url=url, key=f"d{one.delivery.id}")
+            return
+        # Noted before: it has no key, so that nobody may make it a second time.
+        if not await self.store.write(partial(self._take, one, single)):
+            raise NoTemplate("nothing was agreed to")
+        await self.wechat.client.subscription(one.openid, template_id, data, page=url)
+
+    def _take(self, one: Call, single: str, session: Session) -> bool:
+        user_id = one.delivery.channel_user_id
+        if not subscriptions.take(session, [(user_id, single)], now=self.clock()):
+            return False
+        callback.mark(session, user_id)
+        return True
+
+    def _refused(self, one: Call, single: str, code: int, session: Session) -> None:
+        key = (one.delivery.channel_user_id, single)
+        callback.unmark(session, key[0])
+        if code == NOT_AGREED:
+            subscriptions.ended(session, [key], now=self.clock())
+        else:
+            subscriptions.give_back(session, {key: 1}, now=self.clock())
 
     def _kind(self, one: Call) -> str:
         if one.delivery.kind == callback.OUTAGE and self.wechat.templates.has(OUTAGE):
@@ -86,8 +115,10 @@ class Callback:
         values = {"order_no": number[0], "title": text, "state": text[_FIRST_LINE - 1 :] or text}
         return self.wechat.templates.fill(kind, values)
 
-    async def _put_off(self, one: Call) -> bool:
+    async def _put_off(self, one: Call, single: str | None = None) -> bool:
         def work(session: Session) -> None:
+            if single is not None:
+                self._refused(one, single, 0, session)
             callback.put_off(session, one.delivery.channel_user_id, now=self.clock())
 
         self.metrics.sendings.labels(TEMPLATE, "put_off").inc()

@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 
 BUSY = -1
+NOT_AGREED = 43101  # to a subscription message
 NO_MENU = 46003
 STALE_TOKEN = frozenset({40001, 40014, 42001})
 MAX_MESSAGE = 120

@@ -35,11 +35,16 @@ def meet(session: Session, user: ChannelUser, fields: Fields, *, now: datetime) 
     return conversation
 
 
-def welcome(session: Session, user: ChannelUser, fields: Fields, words: Words, *, now: datetime) -> Conversation:
-    """Greet who follows, or who is new and has scanned a code of which nobody knows."""
+def welcome(
+    session: Session, user: ChannelUser, fields: Fields, words: Words, *, now: datetime, bind_again: bool = False
+) -> Conversation:
+    """Greet who follows, or who is new and has scanned a code of which nobody knows.
+
+    `bind_again`: they may have bound an account before they left.
+    """
     conversation = meet(session, user, fields, now=now)
     if conversation.mode not in WAITING | WITH_PERSON:
-        log_of.record_reply(session, conversation, greeting(words), now=now)
+        log_of.record_reply(session, conversation, greeting(words, bind_again=bind_again), now=now)
     return conversation
 
 
@@ -48,15 +53,16 @@ def is_stranger(session: Session, user: ChannelUser) -> bool:
     return conversation_of(session, user).next_seq == 1
 
 
-def greeting(words: Words) -> Draft:
+def greeting(words: Words, *, bind_again: bool = False) -> Draft:
     """Return the welcome with the main things to do."""
     buttons = tuple((one.title, one.payload) for one in words.welcome_buttons)
-    return Draft("system", f"{words.welcome}\n{words.welcome_hint}", WELCOME, buttons=buttons)
+    lines = [words.welcome, *([words.bind_again] if bind_again else []), words.welcome_hint]
+    return Draft("system", "\n".join(lines), WELCOME, buttons=buttons)
 
 
-def left(session: Session, user: ChannelUser, *, now: datetime) -> None:
-    """Forget who has left, as the law and Tencent's rules want it."""
-    erase.user_left(session, user, now)
+def left(session: Session, user: ChannelUser, key: str, *, now: datetime) -> None:
+    """Forget who has left, as the law and Tencent's rules want it; `key`: of the trace of who had bound."""
+    erase.user_left(session, user, now, key=key)
 
 
 def menu_gone(session: Session, user: ChannelUser, _: Fields, words: Words, *, now: datetime) -> Conversation:

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from api.channels.links import words
 from api.channels.web import session_answer
+from api.channels.wechat.agree import PAGE
 from api.channels.wechat.errors import WeChatRefused, WeChatUnreachable
 from api.deps import Parts, PartsDep
 from api.schemas import SessionAnswer
@@ -37,7 +38,9 @@ from core.identity import BadToken, issue_session, read_seat
 log = structlog.get_logger("api.wechat.h5")
 router = APIRouter(prefix="/wechat", include_in_schema=False)
 STATIC = Path(__file__).parents[2] / "static" / "h5"
-FILES = {"h5.js": "text/javascript", "door.js": "text/javascript", "h5.css": "text/css"}
+FILES = {
+    "h5.js": "text/javascript", "door.js": "text/javascript", "notices.js": "text/javascript", "h5.css": "text/css",
+}  # fmt: skip
 STATE, TICKET = "dianfu_h5_state", "dianfu_h5"
 STATE_SECONDS, TICKET_SECONDS = 600, 60
 USED, EXPIRED = 40163, 42003
@@ -60,7 +63,7 @@ async def page(
     if parts.wechat is None:
         return _sorry(parts, "elsewhere", again=False)
     if dianfu_h5 and _user_in(parts, dianfu_h5) is not None:
-        return _html(_file("index.html"))
+        return _html(_with_bar(parts, _file("index.html")))
     if arrived:  # WeChat has sent the browser back, and it has not kept the cookie: no second round
         return _sorry(parts, "refused")
     return _html(_file("door.html"))
@@ -176,6 +179,14 @@ def _sorry(
     button = f'<p><a class="again" href="/wechat/h5">{escape(said["again"])}</a></p>' if again else ""
     text = f'<p>{escape(said[why])}</p>{button}<p class="hotline">{escape(said["hotline"])}</p>'
     return _html(_file("sorry.html").replace("{{text}}", text), status)
+
+
+def _with_bar(parts: Parts, text: str) -> str:
+    """Return the page with the way to the notices that are agreed to one by one, if there are such."""
+    if parts.wechat is None or not parts.wechat.templates.singles:
+        return text
+    bar = f'<a class="bar" href="{PAGE}">{escape(words(parts.settings.data_dir).agree["bar"])}</a>'
+    return text.replace("<html ", '<html class="with-bar" ', 1).replace("<body>", f"<body>\n{bar}", 1)
 
 
 def _html(text: str, status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:

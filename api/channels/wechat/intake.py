@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from core.text import clean
 
 Fields = Mapping[str, Any]
 BUTTON = re.compile(r"b_[A-Za-z0-9_-]{1,38}", re.ASCII)
+SUBSCRIPTION = "subscribe_msg_"  # what events about subscription messages begin with
 _LABEL = 200  # characters of a place or a title
 _LAST_INSTANT = 253_402_300_799  # the end of the year 9999
 
@@ -54,9 +56,21 @@ def external_id_of(fields: Fields) -> str:
     if fields.get("MsgId") and not is_event(fields):
         return f"msg:{fields['MsgId']}"
     named = [_text(fields, name) for name in ("FromUserName", "CreateTime", "MsgType", "Event", "EventKey", "MsgID")]
-    if not is_event(fields):
+    if is_event(fields):  # several of these may come in one second, and differ in their lists alone
+        named += [json.dumps(listed(fields), sort_keys=True)] if listed(fields) else []
+    else:
         named += [_text(fields, name) for name in ("Content", "MediaId")]
     return "evt:" + hashlib.sha256("\n".join(named).encode()).hexdigest()
+
+
+def listed(fields: Fields) -> list[Fields]:
+    """Return the list of an event about subscription messages, which XML and JSON wrap differently; else none."""
+    event = _text(fields, "Event").lower()
+    if not event.startswith(SUBSCRIPTION):
+        return []
+    wrapped = next((one for name, one in fields.items() if name.lower() == event.replace("_", "")), fields)
+    found = wrapped.get("List") if isinstance(wrapped, Mapping) else wrapped
+    return [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, Mapping)]
 
 
 def created_at(fields: Fields, *, now: datetime) -> datetime:

@@ -99,7 +99,7 @@ class Render:
         if not card:
             return text, ""
         lines = lines_of(message.type, card, words, said=said)
-        cut = bool(lines) and lines[-1].startswith(words.rest.partition("{")[0])
+        cut = bool(lines) and lines[-1].startswith(words.rests)
         more = words.more if cut or message.type in _PICTURED else ""
         if lines:
             return plain("\n".join(lines)), more

@@ -32,6 +32,7 @@ GIVEN: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 _KEY = re.compile(r"(thing|phrase|character_string|amount|time|date|const|number)[0-9]{1,3}", re.ASCII)
 _THING, _PHRASE, _CHARACTERS = 20, 5, 32
 _CUT = "…"
+SUBSCRIBE = "subscribe:"  # before the id of a template for subscription messages (订阅通知)
 
 Data = dict[str, dict[str, str]]
 
@@ -102,7 +103,7 @@ class Template(BaseModel):
 
 
 class Templates(BaseModel):
-    """All templates by kind, and the ids that the account has for them."""
+    """All templates by kind, and the ids that the account has for them; `subscribe:<id>`: of a subscription message."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -129,7 +130,15 @@ class Templates(BaseModel):
                 raise ValueError(f"{what}: {', '.join(sorted(wrong))}")
         for kind, template in self.kinds.items():
             template.check(kind)
+        for kind, one in self.ids.items():
+            if one.removeprefix(SUBSCRIBE).strip() != one.removeprefix(SUBSCRIBE) or one == SUBSCRIBE:
+                raise ValueError(f"{kind}: {one} is no id")
         return self
+
+    @property
+    def singles(self) -> dict[str, str]:
+        """The templates by kind of which a user agrees to each message beforehand."""
+        return {kind: one.removeprefix(SUBSCRIBE) for kind, one in self.ids.items() if one.startswith(SUBSCRIBE)}
 
     def has(self, kind: str) -> bool:
         """Tell whether the account has a template for this kind."""
@@ -152,7 +161,9 @@ class Templates(BaseModel):
         template = self.kinds[kind]
         known = {**template.says.get(wording, {}), **{name: value for name, value in values.items() if value}}
         fields = {**template.fields, **template.instead.get(wording, {})}
-        return self.ids[kind], {key: {"value": _filled(key, one, known)} for key, one in fields.items()}
+        return self.ids[kind].removeprefix(SUBSCRIBE), {
+            key: {"value": _filled(key, one, known)} for key, one in fields.items()
+        }
 
     def url(self, kind: str, public_url: str) -> str | None:
         """Return the address that a tap on the message opens."""

@@ -38,6 +38,7 @@ class Words(BaseModel):
 
     welcome: str
     welcome_hint: str
+    bind_again: str  # for who had bound an account and has left since
     welcome_buttons: list[WelcomeButton]
     open_large: str
     busy: str
@@ -83,6 +84,7 @@ class Words(BaseModel):
     payment: str
     account: str
     rest: str
+    rest_payments: str
     unit_words: re.Pattern[str]
     ways_out: frozenset[str]
     asks: re.Pattern[str]
@@ -98,6 +100,11 @@ class Words(BaseModel):
             pydantic.ValidationError: if a sentence is missing or unknown.
         """
         return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+    @cached_property
+    def rests(self) -> tuple[str, ...]:
+        """Return how the lines begin that say how many more there are."""
+        return tuple(one.partition("{")[0] for one in (self.rest, self.rest_payments))
 
     @cached_property
     def numbering(self) -> Numbering:

@@ -6,6 +6,10 @@ const Priority = ({ one }) => {
   return word && word !== skillWord(one.skill) && html`<span class=${"tag priority p" + one.priority}>${word}</span>`;
 };
 
+/* Over which channel the customer writes now; the words are for who cannot see the drawing, and for the pointer. */
+const VIA_GLYPHS = { wechat: "wechat", h5: "wechat", app: "app", web: "web" };
+const Via = ({ channel }) => VIA_GLYPHS[channel] && html`<span class=${"case-via " + VIA_GLYPHS[channel]} title=${channelWord(channel)}><${Glyph} name=${VIA_GLYPHS[channel]}/><span class="sr">来自${channelWord(channel)}</span></span>`;
+
 const AUTHOR_WORDS = { customer: "", agent: "我方：", bot: "电小服：", system: "" };
 
 class CaseRow extends Component {
@@ -18,7 +22,7 @@ class CaseRow extends Component {
     return html`<li class=${"case " + list + (open ? " open" : "") + (unread ? " unread" : "") + (one.priority === 0 ? " urgent" : "")}>
       <button type="button" class="case-button" aria-current=${open ? "true" : null} onclick=${() => desk.show(one.conversation_id)}>
         <span class="case-top">
-          <span class="case-name">${customerOf(one)}</span>
+          <${Via} channel=${one.channel}/><span class="case-name">${customerOf(one)}</span>
           <span class="tag skill">${skillWord(one.skill)}</span><${Priority} one=${one}/>
           <span class="case-when"><${CaseClock} one=${one} list=${list}/></span>
         </span>

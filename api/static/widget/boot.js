@@ -113,7 +113,7 @@ function followViewport(room) {
   const view = window.visualViewport;
   if (!view || !room) return;
   const measure = () =>
-    room.replaceSync(`:host{--room:${Math.round(view.height)}px;--room-top:${Math.round(view.offsetTop)}px}`);
+    room.replaceSync(`:host{--room:calc(${Math.round(view.height)}px - var(--page-bar,0px));--room-top:calc(${Math.round(view.offsetTop)}px + var(--page-bar,0px))}`);
   view.addEventListener("resize", measure);
   view.addEventListener("scroll", measure);
   measure();

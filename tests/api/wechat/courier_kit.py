@@ -45,6 +45,7 @@ class FakeClient:
     typings: list[tuple[str, bool]] = field(default_factory=list)
     templates: list[tuple[str, str, Any, str | None]] = field(default_factory=list)
     template_plan: list[Trouble] = field(default_factory=list)
+    subscribed: list[tuple[str, str, Any]] = field(default_factory=list)
     gate: asyncio.Event | None = None
     at_once: int = 0
     most_at_once: int = 0
@@ -89,6 +90,13 @@ class FakeClient:
             raise trouble
         self.templates.append((openid, template_id, data, key))
         return "1"
+
+    async def subscription(self, openid: str, template_id: str, data: Any, *, page: str | None = None) -> str:
+        trouble = self.template_plan.pop(0) if self.template_plan else None
+        if trouble is not None:
+            raise trouble
+        self.subscribed.append((openid, template_id, data))
+        return ""
 
     async def close(self) -> None:
         pass

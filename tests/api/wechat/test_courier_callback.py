@@ -241,3 +241,15 @@ async def test_news_of_an_outage_that_was_asked_for_wakes(floor: Floor) -> None:
     _noticed(floor, someone, "outage_restored", RESTORED)
     await floor.work()
     assert someone.states() == ["sent"]
+
+
+async def test_who_waits_for_the_crew_is_told_by_night_that_it_stands_at_the_door(floor: Floor) -> None:
+    _until(floor, 3)
+    someone = floor.follower()
+    someone.writes()
+    _noticed(floor, someone, "order_arrived", ORDER)
+    due = (floor.clock() + timedelta(hours=1)).isoformat()
+    _noticed(floor, someone, "moved_order_arrival", {**ORDER, "due_at": due})
+    await floor.courier.sweep()
+    await floor.work()
+    assert [(row.state, row.way) for row in someone.rows()] == [("sent", "service")] * 2

@@ -189,3 +189,12 @@ async def test_the_pages_files_are_served_and_no_others(bridge: Bridge) -> None:
     for name in h5.FILES:
         assert (await bridge.http.get(f"/wechat/h5/static/{name}")).status_code == 200
     assert (await bridge.http.get("/wechat/h5/static/index.html")).status_code == 404
+
+
+async def test_the_page_leads_to_the_notices_that_are_agreed_to_one_by_one_if_there_are_such(
+    sqlite_urls: tuple[str, str],
+) -> None:
+    for ids, shown in (({"outage": "subscribe:S1"}, True), ({"outage": "T1"}, False)):
+        async with run(settings(*sqlite_urls, **WE, wechat_templates=ids)) as bridge:
+            page = h5._with_bar(bridge.parts, h5._file("index.html"))
+            assert ('href="/wechat/h5/notices"' in page, 'class="with-bar"' in page) == (shown, shown)

@@ -244,3 +244,19 @@ def test_links_are_never_cut(titles: list[str]) -> None:
     for piece in split(render().as_text([message("选哪个？", buttons=titles)])):
         assert piece.count("<a ") == piece.count("</a>")
         assert len(piece.encode()) <= LIMIT
+
+
+def test_of_many_payments_the_latest_five_are_told_and_how_many_more_there_are() -> None:
+    rows = [
+        {"date": f"2026-{month:02}-05", "channel": "微信", "amount": f"{month}.00", "status": "成功"}
+        for month in range(12, 0, -1)
+    ]
+    text = render().as_text([message("交费记录", "payment_list", card={"rows": rows})])
+    assert [line for line in text.split("\n") if line.startswith("2026")] == [
+        f"2026-{month:02}-05 微信 {month}.00元，成功" for month in range(12, 7, -1)
+    ]
+    assert "…还有7笔更早的" in text
+    assert "/wechat/h5#seq=" in text
+    few = render().as_text([message("交费记录", "payment_list", card={"rows": rows[:5]})])
+    assert "还有" not in few
+    assert "/wechat/h5" not in few

@@ -200,3 +200,12 @@ def test_unknown_and_missing_kinds_and_ids_show_at_start(tmp_path: Path) -> None
             Templates.load(path, {})
     with pytest.raises(ValidationError, match="colour"):
         _templates(tmp_path, {"thing1": {"value": "{state}"}}, says={"order_done": {"colour": "red"}})
+
+
+def test_an_id_may_be_that_of_a_subscription_message() -> None:
+    found = Templates.load(PATH, {"outage": "subscribe:S1", "bill_ready": "T1"})
+    assert found.singles == {"outage": "S1"}
+    assert found.fill("outage", {"area": "听涛苑"})[0] == "S1"
+    for wrong in ("subscribe:", "subscribe: S1"):
+        with pytest.raises(ValidationError, match="is no id"):
+            Templates.load(PATH, {"outage": wrong})

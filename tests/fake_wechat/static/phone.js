@@ -278,7 +278,8 @@ async function press(button) {
 
 const TOOLS = [
   ["取消关注", async () => { if (me.following) await act("unfollow"); }],
-  ["允许这位用户收订阅通知", async () => { await ask("subscribe", { openid: me.openid, template_id: "FAKE-outage", times: 1 }); toast("已允许一次停电订阅通知"); }],
+  ["同意收一条停电订阅通知", async () => { await ask("subscribe", { openid: me.openid, template_id: "FAKE-outage", times: 1 }); toast("已同意一条停电订阅通知"); }],
+  ["拒收停电订阅通知", async () => { await ask("subscribe", { openid: me.openid, template_id: "FAKE-outage", end: true }); toast("已拒收停电订阅通知"); }],
   ["时间快进 49 小时", async () => { await ask("clock", { advance: 49 * 3600 }); toast("客服消息的 48 小时已过"); }],
   ["微信接口中断", async (button) => {
     const down = button.getAttribute("aria-pressed") !== "true";

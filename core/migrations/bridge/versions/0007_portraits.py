@@ -12,6 +12,18 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "subscriptions",
+        sa.Column("channel_user_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("template_id", sa.String(length=64), nullable=False),
+        sa.Column("left", sa.Integer(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("channel_user_id", "template_id", name=op.f("pk_subscriptions")),
+    )
+    with op.batch_alter_table("channel_users", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("trace", sa.String(length=8), nullable=True))
+        batch_op.create_index(batch_op.f("ix_channel_users_trace"), ["trace"], unique=False)
+
+    op.create_table(
         "call_backs",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("handoff_id", sa.Integer(), nullable=False),
@@ -70,8 +82,11 @@ def upgrade() -> None:
         sa.Column("region", sa.String(length=10), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("month", sa.String(length=7), nullable=False),
+        sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("edited_by", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_learned_faqs")),
         sa.UniqueConstraint("key", name=op.f("uq_learned_faqs_key")),
@@ -82,6 +97,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("harm", sa.Double(), nullable=False),
+        sa.Column("parts", sa.JSON(), nullable=False),
         sa.Column("example", sa.Text(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_learning_groups")),
@@ -102,6 +118,7 @@ def upgrade() -> None:
         sa.Column("confidence", sa.Double(), nullable=True),
         sa.Column("suggested", sa.String(length=80), nullable=True),
         sa.Column("harm", sa.Double(), nullable=False),
+        sa.Column("parts", sa.JSON(), nullable=False),
         sa.Column("group_id", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("label", sa.String(length=80), nullable=True),
@@ -325,3 +342,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_call_backs_customer_no"))
 
     op.drop_table("call_backs")
+    with op.batch_alter_table("channel_users", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_channel_users_trace"))
+        batch_op.drop_column("trace")
+
+    op.drop_table("subscriptions")

@@ -1,0 +1,44 @@
+/* One figure as a tile: what it is called, its value, how it has moved (colour, arrow and words), and its definition. */
+const ARROWS = { up: "▲", down: "▼", same: "■" };
+const VERDICTS = { good: "变好", bad: "变差", none: "" };
+
+/* A question mark that opens what something means. Esc or a click elsewhere closes it. */
+function What({ name, text }) {
+  const [open, setOpen] = useState(false);
+  const root = useRef(null);
+  const id = useRef("what" + newId().slice(0, 8)).current;
+  useEffect(() => {
+    if (!open) return undefined;
+    const away = (event) => !root.current?.contains(event.target) && setOpen(false);
+    document.addEventListener("mousedown", away);
+    return () => document.removeEventListener("mousedown", away);
+  }, [open]);
+  if (!text) return null;
+  return html`<span class="what" ref=${root} onkeydown=${(event) => event.key === "Escape" && setOpen(false)}>
+    <button type="button" class="bare what-mark" aria-label=${"「" + name + "」怎么算的"} aria-expanded=${String(open)} aria-controls=${id} onclick=${() => setOpen(!open)}>?</button>
+    <span class="what-box" id=${id} role="note" hidden=${!open}>${text}</span></span>`;
+}
+
+const directionOf = ({ value, previous }) => (value === previous ? "same" : value > previous ? "up" : "down");
+
+/* How it was in as many days before. */
+function Change({ figure, days }) {
+  const before = "前" + (days === 1 ? "一天" : days + "天");
+  if (figure.value === null || figure.value === undefined) return null;
+  if (figure.previous === null || figure.previous === undefined) return html`<p class="figure-change">${before}没有数据可比</p>`;
+  const direction = directionOf(figure);
+  if (direction === "same") return html`<p class="figure-change">与${before}持平</p>`;
+  return html`<p class=${"figure-change " + (figure.verdict || "none")}><span class="arrow" aria-hidden="true">${ARROWS[direction]}</span>比${before} ${figure.change_text} ${VERDICTS[figure.verdict] || ""}</p>`;
+}
+
+function Figure({ figure, days }) {
+  const text = textOf(figure);
+  return html`<li class=${"figure " + (figure.verdict || "none")}>
+    <div class="figure-head"><h3 class="figure-name">${figure.name}</h3><${What} name=${figure.name} text=${figure.definition}/></div>
+    ${figure.rows
+      ? html`<button type="button" class="figure-value num" aria-label=${figure.name + " " + text + "，打开明细"} onclick=${() => openRows(figure.rows)}>${text}<${Glyph} name="chevron"/></button>`
+      : html`<p class="figure-value num">${text}</p>`}
+    <${Change} figure=${figure} days=${days}/>${figure.aim_text && html`<p class="figure-aim">${figure.aim_text}</p>`}</li>`;
+}
+
+const Figures = ({ figures, days, label }) => figures.length > 0 && html`<ul class="figures" aria-label=${label}>${figures.map((one) => html`<${Figure} key=${one.key} figure=${one} days=${days}/>`)}</ul>`;

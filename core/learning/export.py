@@ -1,0 +1,192 @@
+"""Gives out what reviewers made of messages: Rasa's training messages, and items of knowledge.
+
+The last net before a model sees it: nothing that may point at somebody, nothing that equals or nearly equals a message
+of a validation set, nothing that is known already or labelled in two ways. What is refused is counted by reason.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.learning import faq as faqs
+from core.learning import marks
+from core.learning.held_out import SETS, HeldOut, bare
+from core.learning.scrub import Scrubber
+from core.learning.settings import LearningSettings, learning_settings
+from core.learning.tables import LABELLED, LearnedFaq, LearningItem
+from core.learning.training import training_messages
+
+MESSAGES, KNOWLEDGE = "nlu/learned.yml", "knowledge/learned.yaml"  # the files, below the folder
+_BRACKETS = str.maketrans("[]{}()", "［］｛｝（）")  # mark entities in Rasa's files
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What decides whether something may be given out."""
+
+    settings: LearningSettings
+    held_out: HeldOut
+    directory: Path  # with the training messages, data/nlu
+
+    @classmethod
+    def load(cls, data_dir: Path, sets: Path | None = SETS) -> Guard:
+        """Read what is needed; raises what `HeldOut.load` and `learning_settings` raise."""
+        settings = learning_settings(data_dir)
+        return cls(settings, HeldOut.load(data_dir, sets), data_dir / "nlu")
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The messages of training; raises BadTrainingFile."""
+        return frozenset(bare(text) for _, text in training_messages(self.directory))
+
+    @cached_property
+    def scrubber(self) -> Scrubber:
+        """The second net for personal data."""
+        return Scrubber(self.settings.placeholders)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How much was given out, and how much not, by reason; `by_intent` counts the messages."""
+
+    messages: int
+    faqs: int
+    refused: dict[str, int]
+    by_intent: dict[str, int]
+
+
+@dataclass
+class _Prepared:
+    files: dict[str, str]
+    exported: Exported
+    items: list[LearningItem] = field(default_factory=list)
+
+
+def write(session: Session, folder: Path, *, now: datetime, guard: Guard) -> Exported:
+    """Write the files anew below a folder and note what was given out; the same rows give the same bytes.
+
+    Raises:
+        core.learning.training.BadTrainingFile: if what is known cannot be read: nothing is written.
+    """
+    ready = _prepare(session, guard)
+    for name, content in ready.files.items():
+        _replace(folder / name, content)
+    for item in ready.items:
+        item.exported_at = now
+    result = ready.exported
+    value = {"at": now.isoformat(), "messages": result.messages, "faqs": result.faqs, "refused": result.refused}
+    marks.put_mark(session, marks.EXPORT, value, now=now)
+    return result
+
+
+def as_zip(session: Session, *, guard: Guard) -> tuple[bytes, Exported]:
+    """Return the same files in an archive, for a person to look through; notes nothing."""
+    ready = _prepare(session, guard)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(ready.files.items()):
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+    return out.getvalue(), ready.exported
+
+
+def _prepare(session: Session, guard: Guard) -> _Prepared:
+    refused: Counter[str] = Counter()
+    items = list(_fitting_items(session, guard, refused))
+    messages: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        messages[str(item.label)].append(_one_line(item.text))
+    answers = list(_fitting_answers(session, guard, refused))
+    exported = Exported(
+        messages=len(items), faqs=len(answers), refused=dict(sorted(refused.items())),
+        by_intent={intent: len(texts) for intent, texts in sorted(messages.items())},
+    )  # fmt: skip
+    return _Prepared({MESSAGES: _rasa(messages), KNOWLEDGE: _knowledge(answers)}, exported, items)
+
+
+def _fitting_items(session: Session, guard: Guard, refused: Counter[str]) -> Iterator[LearningItem]:
+    rows = list(session.scalars(select(LearningItem).where(LearningItem.state == LABELLED).order_by(LearningItem.id)))
+    labels: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        labels[bare(row.text)].add(str(row.label))
+    seen: set[str] = set()
+    for row in rows:
+        key = bare(row.text)
+        if why := "conflicting" if len(labels[key]) > 1 else _why_not(row.text, guard):
+            refused[why] += 1
+        elif key in seen:
+            refused["known"] += 1
+        else:
+            seen.add(key)
+            yield row
+
+
+def _why_not(text: str, guard: Guard) -> str | None:
+    if guard.scrubber.is_personal(text) or not bare(text):
+        return "personal"
+    if guard.held_out.holds(text, guard.settings.leaks.like):
+        return "held_out"
+    return "known" if bare(text) in guard.known else None
+
+
+def _fitting_answers(session: Session, guard: Guard, refused: Counter[str]) -> Iterator[LearnedFaq]:
+    for row in sorted(faqs.all_of(session, faqs.READY), key=lambda one: one.key):
+        try:
+            item = faqs.item_of(row)
+        except faqs.BadFaq:
+            refused["invalid"] += 1
+            continue
+        wordings = (item.question, *item.also)
+        if any(guard.held_out.holds(text, guard.settings.leaks.like) for text in wordings):
+            refused["held_out"] += 1
+        elif any(guard.scrubber.is_personal(text) for text in wordings):
+            refused["personal"] += 1
+        else:
+            yield row
+
+
+def _rasa(messages: Mapping[str, list[str]]) -> str:
+    """Return the messages in the form of data/nlu, sorted; entities are not marked."""
+    lines = ['version: "3.1"', "", "nlu:" if messages else "nlu: []"]
+    for intent, texts in sorted(messages.items()):
+        lines += [f"  - intent: {intent}", "    examples: |", *(f"      - {text}" for text in sorted(texts))]
+    return "\n".join(lines) + "\n"
+
+
+def _knowledge(rows: list[LearnedFaq]) -> str:
+    items: list[dict[str, Any]] = [faqs.item_of(row).model_dump(exclude={"intents"}) for row in rows]
+    for item in items:
+        item["also"] = list(item["also"])
+    text: str = yaml.safe_dump({"items": items}, allow_unicode=True, sort_keys=False, width=1000)
+    return text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).translate(_BRACKETS)
+
+
+def _replace(path: Path, content: str) -> None:
+    """Write a file that its owner alone can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".learned")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

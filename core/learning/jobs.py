@@ -1,0 +1,73 @@
+"""The work of learning that is done now and then, in a process of its own: gather, group, tell how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.db import Database
+from core.learning import marks
+from core.learning.collect import Collected, Sources, collect
+from core.learning.settings import LearningSettings
+from core.learning.training import training_messages
+
+RUNNING, DONE, FAILED = "running", "done", "failed"
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a run brought."""
+
+    new: int
+    changed: int
+    dropped: dict[str, int]
+    items: int
+    groups: int
+    kept: int
+    waiting: int
+
+
+def refresh(
+    sources: Sources, settings: LearningSettings, nlu: Path, *, now: datetime, progress: Progress = lambda _stage: None
+) -> Refreshed:
+    """Gather what is new in the log and put all that is open into groups; `nlu` holds the messages of training.
+
+    How far it is stands in the mark `marks.RUN`, for the console; what goes wrong does too, and is raised.
+    """
+    from core.learning.said_names import names_in  # here: jieba and scikit-learn take a second to load
+
+    def step(stage: str) -> None:
+        progress(stage)
+        _tell(sources.bridge, {"state": RUNNING, "stage": stage, "at": now.isoformat()}, now)
+
+    try:
+        step("collect")
+        collected = collect(sources, settings, now=now, find_names=names_in)
+        step("group")
+        result = _grouped(sources, settings, nlu, collected, now)
+    except BaseException as error:
+        _tell(sources.bridge, {"state": FAILED, "error": type(error).__name__, "at": now.isoformat()}, now)
+        raise
+    _tell(sources.bridge, {"state": DONE, "at": now.isoformat(), **asdict(result)}, now)
+    return result
+
+
+def _grouped(
+    sources: Sources, settings: LearningSettings, nlu: Path, collected: Collected, now: datetime
+) -> Refreshed:  # fmt: skip
+    from core.learning.groups import regroup  # here: as above
+
+    known = list(training_messages(nlu))
+    made = regroup(sources.bridge, settings, sources.rules, known, now=now)
+    return Refreshed(
+        collected.new, collected.changed, dict(collected.dropped), made.items, made.groups, made.kept, made.waiting
+    )
+
+
+def _tell(bridge: Database, value: dict[str, Any], now: datetime) -> None:
+    with bridge.transaction() as session:
+        marks.put_mark(session, marks.RUN, value, now=now)

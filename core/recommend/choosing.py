@@ -1,0 +1,102 @@
+"""Whether somebody may be recommended anything now, and what: one thing at most, and only if nothing else matters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from core.clock import SHANGHAI, first_of_month
+from core.conversation import Conversation, Message
+from core.fields import Keyring
+from core.handoff.tables import Handoff
+from core.mode import WAITING, WITH_PERSON
+from core.recommend.engines import Case, offer_of
+from core.recommend.offer import Offer
+from core.recommend.rules import Rules
+from core.recommend.tables import ALL, Recommendation, Refusal
+
+HELD_OUT = "held_out"
+_PARTS = 10_000  # of the keyed hash: hundredths of a percent
+_DOUBLE = "+"  # joins the intents of two wishes in one message
+_LATEST = 100  # messages of a conversation that are looked at
+_WARNING = "safety"  # type of the message that warns of a danger
+
+
+def held_out(keyring: Keyring, customer_no: str, rules: Rules) -> bool:
+    """Tell whether a customer belongs to those who are told nothing, for good, so that the effect can be measured.
+
+    The hash is keyed with the look-up key: nobody can reckon from a number who belongs to them.
+    """
+    place = int(keyring.blind(customer_no, "recommendations.held_out")[:12], 16) % _PARTS
+    return place < rules.held_out_percent * _PARTS / 100
+
+
+def month_of(now: datetime) -> date:
+    """Return the month in Shanghai, by which a customer has one at most."""
+    return first_of_month(now.astimezone(SHANGHAI).date())
+
+
+def refused(session: Session, customers: Collection[str]) -> frozenset[str]:
+    """Return the kinds that any of these customers never wants to hear of again; `*` stands for all."""
+    return frozenset(session.scalars(select(Refusal.kind).where(Refusal.customer_no.in_(list(customers)))))
+
+
+def is_due(
+    session: Session, rules: Rules, *, customers: Collection[str], talks: Sequence[str], now: datetime
+) -> bool:  # fmt: skip
+    """Tell whether neither the customers had one lately nor the conversations, and nothing is refused altogether.
+
+    Who is held out counts as if they had been told: both groups are looked at equally often.
+    """
+    if ALL in refused(session, customers):
+        return False
+    recent, spoken = now - timedelta(days=rules.apart_days), now - timedelta(days=rules.talk_days)
+    mine = Recommendation.customer_no.in_(list(customers))
+    found = select(Recommendation.id).where(
+        or_(
+            mine & ((Recommendation.month == month_of(now)) | (Recommendation.shown_at > recent)),
+            Recommendation.conversation_id.in_(list(talks)) & (Recommendation.shown_at > spoken),
+        )
+    )
+    return session.scalar(found.limit(1)) is None
+
+
+def is_quiet(session: Session, rules: Rules, *, talks: Sequence[str], now: datetime) -> bool:
+    """Tell whether a person has or lately had the conversation, or it was about something that matters more."""
+    ids, since = list(talks), now - timedelta(hours=rules.quiet_hours)
+    with_person = select(Conversation.id).where(Conversation.id.in_(ids), Conversation.mode.in_(WAITING | WITH_PERSON))
+    if session.scalar(with_person.limit(1)) is not None:
+        return True
+    case = select(Handoff.id).where(
+        Handoff.conversation_id.in_(ids), Handoff.ended_at.is_(None) | (Handoff.ended_at > since)
+    )
+    if session.scalar(case.limit(1)) is not None:
+        return True
+    said = select(Message.type, Message.understood).where(
+        Message.conversation_id.in_(ids), Message.at >= since, Message.author.in_(("customer", "bot", "system"))
+    )
+    latest = session.execute(said.order_by(Message.at.desc()).limit(_LATEST))
+    return any(kind == _WARNING or _intents(understood) & rules.quiet_intents for kind, understood in latest)
+
+
+def choose(
+    case: Case, segment: str | None, *, without: Collection[str] = (), never: Collection[str] = ()
+) -> Offer | None:  # fmt: skip
+    """Return the first kind of the segment's order that is worth saying; None if none is.
+
+    `without`: kinds that the answer told already; `never`: those that the customer refused for good.
+    """
+    if ALL in never:
+        return None
+    for kind in case.rules.order_of(segment):
+        if kind not in without and kind not in never and (found := offer_of(kind, case)) is not None:
+            return found
+    return None
+
+
+def _intents(understood: object) -> frozenset[str]:
+    name = understood.get("intent") if isinstance(understood, dict) else None
+    return frozenset(str(name).split(_DOUBLE)) if name else frozenset()

@@ -1,0 +1,46 @@
+"""What changes a portrait at once, between two runs: written once for its cause, read by `core.segment.standing`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.locking import one_at_a_time
+from core.portrait.tables import PortraitEvent
+from core.segment.rules import EventKind, Rules, load_rules
+
+DATA = Path(__file__).parents[2] / "data" / "segments"
+
+
+def note(
+    session: Session, *, account_no: str, customer_no: str | None, kind: EventKind, cause: str, at: datetime,
+    data: Mapping[str, Any] | None = None, segment: str | None = None, rules: Rules | None = None,
+) -> bool:  # fmt: skip
+    """Write an event down and tell whether it is new; the same cause (80 characters) counts once.
+
+    What it makes of the account stands in segments.yaml; `segment` overrides it (what a settled account falls back to).
+    `data` are figures, never personal data. The kinds are those of segments.yaml; KeyError for another.
+    """
+    effect = (rules or _rules()).events[kind]
+    one_at_a_time(session, "portrait_events")
+    if session.scalar(select(PortraitEvent.id).where(PortraitEvent.cause == cause)) is not None:
+        return False
+    session.add(
+        PortraitEvent(
+            account_no=account_no, customer_no=customer_no, at=at, kind=kind, cause=cause,
+            segment=segment or effect.segment, tags=list(effect.tags), data=dict(data or {}),
+        )
+    )  # fmt: skip
+    session.flush()
+    return True
+
+
+@cache
+def _rules() -> Rules:
+    return load_rules(DATA)

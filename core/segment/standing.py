@@ -1,0 +1,124 @@
+"""To which segment somebody belongs now: the published run, and what happened since. Never told to them.
+
+Cheap: three look-ups by index, and no numpy, so that the bridge and the actions may ask at every message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from core.clock import SHANGHAI
+from core.portrait.tables import Portrait, PortraitEvent
+from core.segment.runs import published
+from core.segment.tables import HIGH_RISK, SEGMENTS
+
+_CLEARED = "cleared"
+NEW = "new"
+
+
+@dataclass(frozen=True)
+class AccountStanding:
+    """One account; `thin` says why its use cannot be told (new, vacant, gaps), None where it can."""
+
+    account_no: str
+    segment: str | None
+    tags: tuple[str, ...]
+    thin: str | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A customer: the strongest segment of the accounts, all their tags; `thin`: of none of them is enough known."""
+
+    segment: str | None
+    tags: tuple[str, ...]
+    thin: bool
+    run_id: int | None
+    accounts: tuple[AccountStanding, ...]
+
+
+def standing_of(session: Session, *, customer_no: str | None, account_nos: Sequence[str] = ()) -> Standing:
+    """Return where a customer stands: by number, with further accounts that are known to be theirs.
+
+    Without a published run only events count; of somebody quite unknown the segment is None.
+    """
+    run = published(session)
+    rows = _portraits(session, run.id, customer_no, account_nos) if run is not None else []
+    events = _events(session, run.as_of if run is not None else None, customer_no, account_nos)
+    numbers = dict.fromkeys([row.account_no for row in rows] + [event.account_no for event in events])
+    known = {row.account_no: row for row in rows}
+    accounts = tuple(
+        _account(number, known.get(number), [event for event in events if event.account_no == number])
+        for number in numbers
+    )
+    return Standing(
+        segment=strongest(one.segment for one in accounts),
+        tags=tuple(dict.fromkeys(tag for one in accounts for tag in one.tags)),
+        thin=all(one.thin is not None for one in accounts),
+        run_id=run.id if run is not None else None,
+        accounts=accounts,
+    )
+
+
+def strongest(segments: Iterable[str | None]) -> str | None:
+    """Return the segment with the strongest claim, None if there is none."""
+    found = [one for one in segments if one is not None]
+    return min(found, key=SEGMENTS.index) if found else None
+
+
+def counts_from(as_of: date) -> datetime:
+    """Return the instant from which on events are not in the portraits of a run yet."""
+    return datetime.combine(as_of, time(), SHANGHAI)
+
+
+def after_events(segment: str | None, events: Iterable[PortraitEvent]) -> str | None:
+    """Return the segment of an account after what happened to it, oldest first.
+
+    Settled arrears take an account out of high risk, to what it would be without them; nothing else makes a segment
+    weaker.
+    """
+    for event in events:
+        if event.kind == _CLEARED:
+            segment = event.segment if segment == HIGH_RISK else segment
+        else:
+            segment = strongest((segment, event.segment))
+    return segment
+
+
+def _account(number: str, row: Portrait | None, events: Sequence[PortraitEvent]) -> AccountStanding:
+    tags = [*(row.tags if row is not None else ()), *(tag for event in events for tag in event.tags)]
+    return AccountStanding(
+        account_no=number,
+        segment=after_events(row.segment if row is not None else None, events),
+        tags=tuple(dict.fromkeys(tags)),
+        thin=row.thin if row is not None else NEW,
+    )
+
+
+def _portraits(session: Session, run_id: int, customer_no: str | None, numbers: Sequence[str]) -> list[Portrait]:
+    whose = [Portrait.customer_no == customer_no] if customer_no else []
+    if numbers:
+        whose.append(Portrait.account_no.in_(list(numbers)))
+    if not whose:
+        return []
+    query = select(Portrait).where(Portrait.run_id == run_id, or_(*whose)).order_by(Portrait.account_id)
+    return list(session.scalars(query))
+
+
+def _events(
+    session: Session, as_of: date | None, customer_no: str | None, numbers: Sequence[str]
+) -> list[PortraitEvent]:
+    whose = [PortraitEvent.customer_no == customer_no] if customer_no else []
+    if numbers:
+        whose.append(PortraitEvent.account_no.in_(list(numbers)))
+    if not whose:
+        return []
+    query = select(PortraitEvent).where(or_(*whose)).order_by(PortraitEvent.at, PortraitEvent.id)
+    if as_of is not None:
+        query = query.where(PortraitEvent.at >= counts_from(as_of))
+    return list(session.scalars(query))

@@ -1,0 +1,165 @@
+"""Watches orders and payments for what changes a portrait at once, and says when the next run is due.
+
+One step is one short transaction of the bridge with both what came of it and how far the source was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.account import Account
+from core.clock import SHANGHAI
+from core.db import Database
+from core.payment import Payment, balance_of
+from core.portrait.tables import FEATURES, Portrait
+from core.proactive.waves import mark_of, move_mark
+from core.segment.events import note
+from core.segment.rules import CLASSES, EventKind, Rules
+from core.segment.runs import published, unfinished
+from core.segment.standing import counts_from
+from core.segment.tables import HIGH_RISK, SegmentRun
+from core.work_order import WorkOrder
+
+ORDERS, PAYMENTS = "segment_orders", "segment_payments"
+STEP = 200
+DUE_DAY, DUE_HOUR = 2, 3  # of the month: the bills of the month before are out on the first
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Due:
+    """The run that should be made now."""
+
+    as_of: date
+    seed: int
+
+
+def due(session: Session, now: datetime, *, resume_hours: float) -> Due | None:
+    """Return the run to be made: one that was cut off, the first one, or the one of the month."""
+    cut_off, last, local = unfinished(session), published(session), now.astimezone(SHANGHAI)
+    if cut_off is not None and cut_off.heartbeat_at >= now - timedelta(hours=resume_hours):
+        return Due(cut_off.as_of, cut_off.seed)
+    if last is None:
+        return Due(local.date(), SEED)
+    moment = local.replace(day=DUE_DAY, hour=DUE_HOUR, minute=0, second=0, microsecond=0)
+    if local >= moment and last.as_of < moment.date():
+        return Due(local.date(), last.seed)
+    return None
+
+
+class Watch:
+    """Reads orders and payments in small steps."""
+
+    def __init__(self, billing: Database, workorder: Database, bridge: Database, rules: Rules) -> None:
+        self._billing, self._workorder, self._bridge, self._rules = billing, workorder, bridge, rules
+        self._kinds: dict[str, EventKind] = {
+            kind: event for event, rule in rules.events.items() for kind in rule.kinds
+        }  # fmt: skip
+
+    def step(self, now: datetime) -> bool:
+        """Look at the next orders and payments; tell whether there may be more."""
+        return any([self._orders(now), self._payments(now)])
+
+    def _orders(self, now: datetime) -> bool:
+        with self._bridge.reading() as session:
+            mark, run = mark_of(session, ORDERS), published(session)
+            since = counts_from(run.as_of) if run is not None else now - timedelta(days=1)
+        with self._workorder.reading() as session:
+            cursor = int(str(mark["cursor"])) if mark else _before(session, since)
+            columns = (
+                WorkOrder.id, WorkOrder.order_no, WorkOrder.kind, WorkOrder.account_no, WorkOrder.customer_no,
+                WorkOrder.opened_at,
+            )  # fmt: skip
+            rows = session.execute(
+                select(*columns).where(WorkOrder.id > cursor).order_by(WorkOrder.id).limit(STEP)
+            ).all()
+        if not rows and mark:
+            return False
+        with self._bridge.transaction() as session:
+            for _, order_no, kind, account_no, customer_no, at in rows:
+                if kind in self._kinds:
+                    for number, whose in _accounts(session, account_no, customer_no):
+                        note(
+                            session, account_no=number, customer_no=whose, kind=self._kinds[kind],
+                            cause=f"order:{order_no}:{number}", at=at, data={"kind": kind}, rules=self._rules,
+                        )  # fmt: skip
+            move_mark(session, ORDERS, {"cursor": rows[-1][0] if rows else cursor}, now=now)
+        return len(rows) == STEP
+
+    def _payments(self, now: datetime) -> bool:
+        with self._bridge.reading() as session:
+            mark, run = mark_of(session, PAYMENTS), published(session)
+        with self._billing.reading() as session:
+            cursor = int(str(mark["cursor"])) if mark else session.scalar(select(func.max(Payment.id))) or 0
+            columns = (Payment.id, Payment.account_id, Payment.amount, Payment.paid_at, Payment.status)
+            rows = session.execute(select(*columns).where(Payment.id > cursor).order_by(Payment.id).limit(STEP)).all()
+        if not rows and mark:
+            return False
+        news = self._news(run, [row for row in rows if row[4] == "succeeded"], now) if run is not None else []
+        with self._bridge.transaction() as session:
+            for one in news:
+                note(session, **one, rules=self._rules)
+            move_mark(session, PAYMENTS, {"cursor": rows[-1][0] if rows else cursor}, now=now)
+        return len(rows) == STEP
+
+    def _news(self, run: SegmentRun, rows: Sequence[Any], now: datetime) -> list[dict[str, Any]]:
+        """Return the events that payments are: a large one, and one that leaves nothing overdue of whoever owed."""
+        with self._bridge.reading() as session:
+            ids = {row[1] for row in rows}
+            query = select(Portrait).where(Portrait.run_id == run.id, Portrait.account_id.in_(ids))
+            portraits = {one.account_id: one for one in session.scalars(query)}
+        found = []
+        for number, account_id, amount, paid_at, _ in rows:
+            portrait = portraits.get(account_id)
+            if portrait is None or paid_at < counts_from(run.as_of):
+                continue  # it is not in the run, or the run knows of the payment
+            base = {"account_no": portrait.account_no, "customer_no": portrait.customer_no, "at": paid_at}
+            months = self._rules.events["large_payment"].months
+            if months and portrait.fee_year and float(amount) >= months * portrait.fee_year / 12:
+                kind = {"kind": "large_payment", "cause": f"payment:{number}:large", "data": {"yuan": float(amount)}}
+                found.append(base | kind)
+            falls_to = self._settled(run, portrait, account_id, now)
+            if falls_to is not None:
+                kind = {"kind": "cleared", "cause": f"payment:{number}:cleared", "data": {"yuan": float(amount)}}
+                found.append(base | kind | {"segment": falls_to})
+        return found
+
+    def _settled(self, run: SegmentRun, portrait: Portrait, account_id: int, now: datetime) -> str | None:
+        """Return what an account at high risk for arrears becomes now that nothing is overdue, else None."""
+        if portrait.segment != HIGH_RISK:
+            return None
+        values = values_of(portrait)
+        segment, _ = self._rules.segment_of(values, run.model.get("thresholds", {}), settled=True)
+        if segment == HIGH_RISK:  # for another reason than money
+            return None
+        with self._billing.reading() as session:
+            account = session.get_one(Account, account_id)
+            today = now.astimezone(SHANGHAI).date()
+            owed = balance_of(session, account=account, today=today, residential=account.user_class == "residential")
+        return None if any(bill.overdue_days > 0 for bill in owed.unpaid) else segment
+
+
+def values_of(portrait: Portrait) -> dict[str, Any]:
+    """Return what conditions ask of one portrait."""
+    return {name: getattr(portrait, name) for name in (*FEATURES, *CLASSES)}
+
+
+def _before(session: Session, since: datetime) -> int:
+    return session.scalar(select(func.max(WorkOrder.id)).where(WorkOrder.opened_at < since)) or 0
+
+
+def _accounts(session: Session, account_no: str | None, customer_no: str | None) -> list[tuple[str, str | None]]:
+    """Return the accounts that an order is about: the one it names, else all of the customer's in the published run."""
+    if account_no is not None:
+        return [(account_no, customer_no)]
+    run = published(session)
+    if run is None or customer_no is None:
+        return []
+    query = select(Portrait.account_no).where(Portrait.run_id == run.id, Portrait.customer_no == customer_no)
+    return [(number, customer_no) for number in session.scalars(query.order_by(Portrait.account_id))]

@@ -1,0 +1,290 @@
+"""Campaigns: to groups of customers who agreed, approved by another, through the broadcasts that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from dialects import DIALECTS, NewUrl
+from proactive_kit import NOTICES, fan_out, recipients
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import campaign as campaigns
+from core import conversation as log_of
+from core.campaign import BadCampaign, CampaignNotFound, NobodyAgreed, OwnCampaign, WrongStep
+from core.campaign_reach import NoRun, Reach, reached
+from core.clock import SHANGHAI
+from core.conversation import open_conversation
+from core.db import Database
+from core.fields import Keyring
+from core.migrations import upgrade
+from core.portrait.tables import Portrait, PortraitEvent
+from core.proactive.choices import choose
+from core.proactive.said import bring_in, bring_offer
+from core.proactive.tables import SENT, Broadcast, Send
+from core.recommend.choosing import held_out
+from core.recommend.record import refuse
+from core.recommend.rules import recommend_rules
+from core.recommend.tables import ALL, Campaign
+from core.segment.tables import PUBLISHED, RETIRED, SegmentRun
+
+NOW = datetime(2026, 11, 24, 10, 0, tzinfo=SHANGHAI)
+RULES = recommend_rules()
+NOBODY = RULES.model_copy(update={"held_out_percent": 0.0})
+TEXT = "充电桩改在夜里23点以后充，每度便宜一些。想看您家能少花多少，跟我说“哪种电价便宜”。"
+
+
+@pytest.fixture(params=DIALECTS)
+def bridge(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> Iterator[Database]:
+    database = Database(new_url(request.param, tmp_path))
+    upgrade("bridge", database)
+    yield database
+    database.dispose()
+
+
+def run(session: Session, portraits: dict[str, list[str | None]], state: str = PUBLISHED) -> int:
+    """Put a run with so many accounts of each customer, by segment."""
+    made = SegmentRun(
+        as_of=date(2026, 11, 1), state=state, seed=1, started_at=NOW - timedelta(days=3), heartbeat_at=NOW,
+        finished_at=NOW, published_at=NOW - timedelta(days=2), error=None,
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    place = 0
+    for number, segments in portraits.items():
+        for segment in segments:
+            place += 1
+            session.add(
+                Portrait(
+                    run_id=made.id, account_id=place, account_no=f"{4_200_000_000_000 + place}", customer_no=number,
+                    customer_kind="person", district="江岸区", area_class="city", user_class="residential",
+                    history_months=24, segment=segment,
+                )
+            )  # fmt: skip
+    session.flush()
+    return made.id
+
+
+def agree(session: Session, *numbers: str, wanted: bool = True) -> None:
+    for number in numbers:
+        choose(session, f"customer:{number}", "offer", wanted=wanted, channel="chat", now=NOW)
+
+
+def drafted(session: Session, *segments: str, text: str = TEXT, by: int | None = 1) -> Campaign:
+    return campaigns.draft(session, RULES, name="夜间充电", segments=segments or ("growth",), text=text, by=by, now=NOW)
+
+
+def started(session: Session, row: Campaign, keyring: Keyring) -> Campaign:
+    reach, people = reached(session, NOBODY, row.segments, keyring=keyring)
+    return campaigns.start(session, NOTICES, RULES, row.id, reach=reach, recipients=people, now=NOW)
+
+
+def test_those_of_the_group_who_agreed_are_told_and_nobody_else(bridge: Database, keyring: Keyring) -> None:
+    with bridge.transaction() as session:
+        run(
+            session, {"A": ["growth"], "B": ["growth"], "C": ["basic"], "D": ["growth", "special_service"], "E": [None]}
+        )
+        agree(session, "A", "C", "D", "E", "X")
+        agree(session, "B", wanted=False)
+        row = drafted(session)
+        campaigns.approve(session, row.id, by=2)
+        row = started(session, row, keyring)
+        assert (row.state, row.audience, row.consenting, row.held_out) == ("running", 2, 1, 0)
+        number = row.broadcast_id or 0
+    fan_out(bridge, number)
+    with bridge.reading() as session:
+        assert recipients(session, number) == {"customer:A": "chat"}
+        sent = session.get_one(Broadcast, number)
+        assert (sent.kind, sent.wording, sent.values) == ("offer", "offer", {"text": TEXT})
+        assert sent.expires_at == NOW + timedelta(days=RULES.campaigns.good_days)
+
+
+def test_without_a_choice_of_their_own_nobody_agreed(bridge: Database, keyring: Keyring) -> None:
+    with bridge.transaction() as session:
+        run(session, {"A": ["growth"], "B": ["growth"]})
+        row = drafted(session)
+        campaigns.approve(session, row.id, by=2)
+        assert reached(session, NOBODY, ["growth"], keyring=keyring) == ([Reach("growth", audience=2)], [])
+        with pytest.raises(NobodyAgreed):
+            started(session, row, keyring)
+        assert row.state == "approved"
+
+
+def test_a_customer_belongs_to_the_strongest_of_their_accounts(bridge: Database, keyring: Keyring) -> None:
+    with bridge.transaction() as session:
+        run(session, {"A": ["basic", "high_value"], "B": ["basic"], "C": ["high_risk", "basic", "special_service"]})
+        agree(session, "A", "B", "C")
+        found, people = reached(session, NOBODY, ["special_service", "high_value", "basic"], keyring=keyring)
+    assert {one.segment: (one.audience, one.reached) for one in found} == {
+        "special_service": (1, 1), "high_value": (1, 1), "basic": (1, 1),
+    }  # fmt: skip
+    assert sorted(people) == ["A", "B", "C"]
+
+
+def test_the_held_out_and_those_who_refused_everything_are_left_out_and_counted(
+    bridge: Database, keyring: Keyring
+) -> None:
+    numbers = [f"C{number:04d}" for number in range(1200)]
+    out = {number for number in numbers if held_out(keyring, number, RULES)}
+    shut = [number for number in numbers if number not in out][:3]
+    with bridge.transaction() as session:
+        run(session, {number: ["growth"] for number in numbers})
+        agree(session, *numbers)
+        for number in shut:
+            refuse(session, number, "saving_measure", now=NOW)  # one kind leaves the others
+        refuse(session, shut[0], ALL, now=NOW)  # and shuts offers
+        agree(session, shut[0])  # a choice that is older than nothing: the refusal stands all the same
+        ((one,), people) = reached(session, RULES, ["growth"], keyring=keyring)
+    assert (one.audience, one.consenting, one.held_out, one.refused) == (1200, 1200, len(out), 1)
+    assert set(people) == set(numbers) - out - {shut[0]}
+    assert one.reached == len(people)
+
+
+def test_only_the_published_run_counts(bridge: Database, keyring: Keyring) -> None:
+    with bridge.transaction() as session:
+        run(session, {"A": ["growth"]}, state=RETIRED)
+        agree(session, "A")
+        with pytest.raises(NoRun):
+            reached(session, RULES, ["growth"], keyring=keyring)
+
+
+def test_what_happened_since_the_run_counts(bridge: Database, keyring: Keyring) -> None:
+    with bridge.transaction() as session:
+        run(session, {"A": ["growth"], "B": ["growth"], "C": ["basic"]})
+        agree(session, "A", "B", "C", "N")
+        first = session.scalars(select(Portrait.account_no).where(Portrait.customer_no == "A")).one()
+        # A registered a need (the event names the account alone), C and a new customer bought a car.
+        for number, account, kind, segment in (
+            (None, first, "special_need", "special_service"), ("C", "4209000000001", "application", "growth"),
+            ("N", "4209000000002", "application", "growth"),
+        ):  # fmt: skip
+            session.add(
+                PortraitEvent(account_no=account, customer_no=number, at=NOW, kind=kind, cause=account, segment=segment)
+            )
+        session.flush()
+        _, people = reached(session, NOBODY, ["growth"], keyring=keyring)
+    assert sorted(people) == ["B", "C", "N"]
+
+
+def test_another_one_approves_it(bridge: Database) -> None:
+    with bridge.transaction() as session:
+        row = drafted(session, by=1)
+        with pytest.raises(OwnCampaign):
+            campaigns.approve(session, row.id, by=1)
+        campaigns.approve(session, row.id, by=2)
+        assert (row.state, row.approved_by) == ("approved", 2)
+        with pytest.raises(WrongStep):
+            campaigns.approve(session, row.id, by=3)
+        with pytest.raises(CampaignNotFound):
+            campaigns.approve(session, row.id + 1, by=2)
+
+
+def test_what_nobody_approved_is_not_started(bridge: Database, keyring: Keyring) -> None:
+    with bridge.transaction() as session:
+        run(session, {"A": ["growth"]})
+        agree(session, "A")
+        row = drafted(session)
+        with pytest.raises(WrongStep):
+            started(session, row, keyring)
+
+
+def test_stopped_it_tells_nobody_more_and_goes_on_where_it_was(bridge: Database, keyring: Keyring) -> None:
+    with bridge.transaction() as session:
+        run(session, {"A": ["growth"]})
+        agree(session, "A")
+        row = drafted(session)
+        campaigns.approve(session, row.id, by=2)
+        started(session, row, keyring)
+        assert campaigns.stop(session, row.id, by="x", now=NOW).state == "stopped"
+        assert campaigns.stop(session, row.id, by="x", now=NOW).state == "stopped"  # twice changes nothing
+        sent = session.get_one(Broadcast, row.broadcast_id)
+        assert sent.state == "stopped"
+        again = campaigns.start(session, NOTICES, RULES, row.id, reach=[], recipients=[], now=NOW)
+        assert (again.state, sent.state) == ("running", "running")
+        with pytest.raises(WrongStep):
+            campaigns.start(session, NOTICES, RULES, row.id, reach=[], recipients=["A"], now=NOW)
+        sent.state = "done"
+        session.flush()
+        assert campaigns.states(session, [row]) == {row.id: "done"}
+        with pytest.raises(WrongStep):
+            campaigns.stop(session, row.id, by="x", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "text"), ("省" * 301, "text"), ("您是我们的高价值客户", "segment_words"),
+        ("限时优惠，最后一天", "pressure_words"), ("再不缴费就停电", "pressure_words"),
+    ],
+)  # fmt: skip
+def test_a_text_with_a_label_or_with_pressure_is_refused(bridge: Database, text: str, problem: str) -> None:
+    with bridge.transaction() as session:
+        with pytest.raises(BadCampaign) as error:
+            drafted(session, text=text)
+        assert error.value.problem == problem
+        assert campaigns.latest(session) == []
+
+
+@pytest.mark.parametrize("segments", [[], ["everybody"], ["growth", "nobody"]])
+def test_a_group_that_there_is_not_is_refused(bridge: Database, segments: list[str]) -> None:
+    with bridge.transaction() as session, pytest.raises(BadCampaign):
+        campaigns.draft(session, RULES, name="x", segments=segments, text=TEXT, by=1, now=NOW)
+
+
+def told(session: Session, keyring: Keyring) -> tuple[Campaign, Send]:
+    """Return a campaign that is sent, as far as it goes outside of a conversation."""
+    run(session, {"A": ["growth"]})
+    agree(session, "A")
+    row = drafted(session)
+    campaigns.approve(session, row.id, by=2)
+    started(session, row, keyring)
+    send = Send(
+        broadcast_id=row.broadcast_id or 0, recipient="customer:A", channel="chat", channel_user_id=None, values={},
+        state=SENT, next_at=NOW, sent_at=NOW,
+    )  # fmt: skip
+    session.add(send)
+    session.flush()
+    return row, send
+
+
+def test_an_offer_is_a_line_after_an_answer_once_and_never_before_a_message(bridge: Database, keyring: Keyring) -> None:
+    with bridge.transaction() as session:
+        told(session, keyring)
+        where = open_conversation(session, channel="web", customer_no="A", accounts=[], assurance=1, now=NOW)
+        assert bring_in(session, where, NOTICES, now=NOW) == 0
+        assert not bring_offer(session, where, NOTICES, unless=lambda: True, now=NOW)
+        assert bring_offer(session, where, NOTICES, unless=lambda: False, now=NOW)
+        assert not bring_offer(session, where, NOTICES, unless=lambda: False, now=NOW)
+        session.flush()
+        (message,) = log_of.messages_after(session, where.id, 0)
+        assert message.text == f"{TEXT}\n不想再收用电建议，跟我说“关掉用电建议”。"
+
+
+@pytest.mark.parametrize("why", ["shut", "stopped", "late"])
+def test_an_offer_that_nobody_wants_any_more_is_not_told(bridge: Database, keyring: Keyring, why: str) -> None:
+    with bridge.transaction() as session:
+        row, _ = told(session, keyring)
+        where = open_conversation(session, channel="web", customer_no="A", accounts=[], assurance=1, now=NOW)
+        if why == "shut":
+            refuse(session, "A", ALL, now=NOW)
+        elif why == "stopped":
+            campaigns.stop(session, row.id, by="x", now=NOW)
+        at = NOW + timedelta(days=15 if why == "late" else 0)
+        assert not bring_offer(session, where, NOTICES, unless=lambda: False, now=at)
+
+
+def test_over_wechat_too_it_waits_for_the_conversation(bridge: Database) -> None:
+    """A template message must not advertise: whoever chose WeChat or SMS for offers is told in the conversation."""
+    assert NOTICES.kinds["offer"].ways == ("chat",)
+    assert not NOTICES.kinds["offer"].customers
+    assert not NOTICES.kinds["offer"].followers
+    from core.proactive.choices import chosen
+
+    with bridge.transaction() as session:
+        for channel in ("wechat", "sms"):
+            choose(session, "customer:A", "offer", wanted=True, channel=channel, now=NOW)
+            assert chosen(session, ["customer:A"], "offer", NOTICES)["customer:A"].channel == "chat"
+        assert session.scalars(select(Campaign)).all() == []
