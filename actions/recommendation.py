@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,7 @@ from actions.question import Question
 from actions.recommendation_words import OfferWords
 from actions.reply import Reply
 from actions.services import Services
-from core.account import Account, find_account
+from core.account import Account, Customer, find_account
 from core.energy_data import energy_facts
 from core.errors import BusinessError
 from core.identity import Grant, issue_grant, turn_of
@@ -70,7 +71,9 @@ def heard(services: Services, session: Session, question: Question) -> Reply | Q
         return _noted(services, question, "never_kind", Decided(customers, never=kind))
     if said == NOT_NOW:
         return _noted(services, question, NOT_NOW, Decided(customers, REFUSED))
-    return _noted(services, question, NEVER, Decided(customers, never=ALL))
+    if said == NEVER:
+        return _noted(services, question, NEVER, Decided(customers, never=ALL))
+    return seen
 
 
 def _said(services: Services, question: Question, *, is_open: bool) -> str | None:
@@ -99,16 +102,14 @@ def _customers(session: Session, question: Question) -> tuple[str, ...]:
     who = question.identity
     if who.assurance < 1:
         return ()
-    owners = [find_account(session, account_no=one, allowed=who.accounts).customer.customer_no for one in who.accounts]
+    owned = select(Customer.customer_no).join(Account, Account.customer_id == Customer.id)
+    owners = session.scalars(owned.where(Account.account_no.in_(who.accounts)).order_by(Account.id))
     return tuple(dict.fromkeys([*owners, *([who.customer_no] if who.customer_no else [])]))
 
 
 def _noted(services: Services, question: Question, done: str, decided: Decided) -> Reply:
     text = services.phrases.say(f"recommendation.done.{done}")
-    return Reply(
-        "utter_chitchat", {"text": text}, slots={"form": None},
-        commands=[_command(services, question, decided)],
-    )  # fmt: skip
+    return Reply("utter_chitchat", {"text": text}, commands=[_command(services, question, decided)])
 
 
 def _how(
@@ -119,7 +120,7 @@ def _how(
 
     say, rule = services.phrases.say, recommend_rules().kinds[kind]
     how, command = say(f"recommendation.{kind}.how"), _command(services, question, Decided(customers, ACCEPTED))
-    slots = {"form": None} | ({"account_asked": account_no} if account_no in question.identity.accounts else {})
+    slots = {"account_asked": account_no} if account_no in question.identity.accounts else {}
     if not rule.start:
         buttons = [(say(f"recommendation.lead.{one}"), f"/{one}") for one in rule.leads]
         buttons.append((say("recommendation.button.person"), "/request_human"))
@@ -129,8 +130,7 @@ def _how(
         slots={**question.slots, **slots},
     )  # fmt: skip
     reply = ActionForm(services).reply_to(session, begun)
-    kept = {name: value for name, value in slots.items() if name != "form"}
-    return replace(reply, lead=how, slots={**kept, **reply.slots}, commands=[*reply.commands, command])
+    return replace(reply, lead=how, slots={**slots, **reply.slots}, commands=[*reply.commands, command])
 
 
 # -- saying one
@@ -145,10 +145,19 @@ def offered(services: Services, session: Session, question: Question, reply: Rep
     if after is None:
         return reply
     try:
-        told = _told(services, session, question, reply, after)
-    except (SQLAlchemyError, BusinessError) as error:
-        log.warning("no_recommendation", error=type(error).__name__)  # the answer stands, whatever is away
+        return _with_offer(services, session, question, reply, after)
+    except Exception as error:  # whatever is wrong with a recommendation, the answer stands
+        log.error("no_recommendation", error=type(error).__name__, exc_info=_unless_away(error))
         return reply
+
+
+def _unless_away(error: Exception) -> Exception | None:
+    """Return what is a mistake of ours; a database that is away, or a figure that is missing, is none."""
+    return None if isinstance(error, SQLAlchemyError | BusinessError) else error
+
+
+def _with_offer(services: Services, session: Session, question: Question, reply: Reply, after: After) -> Reply:
+    told = _told(services, session, question, reply, after)
     if told is None:
         return reply
     offer, business, recorded = told
@@ -166,15 +175,15 @@ def _after(question: Question, reply: Reply) -> After | None:
     after = recommend_rules().after.get(str(reply.slots.get("asked")))
     if after is None or reply.response not in after.responses or reply.handoff or reply.commands or reply.lead:
         return None
-    busy = reply.slots.get("form") or _business_form(question) or question.slots.get("paused")
+    busy = reply.slots.get("form") or _other_form(question) or question.slots.get("paused")
     if busy or question.slots.get("failures") or not reply.slots.get("account_asked"):
         return None
     return after
 
 
-def _business_form(question: Question) -> bool:
+def _other_form(question: Question) -> bool:
     form = question.slots.get("form")
-    return isinstance(form, Mapping) and form.get("kind") != KIND and not form.get("quiet")
+    return isinstance(form, Mapping) and form.get("kind") != KIND
 
 
 def _told(

@@ -48,7 +48,7 @@ class ApiSettings(CoreSettings):
     wechat_choices: Literal["menu", "links", "numbers"] = (
         "links"  # how buttons are shown; menu: verified service accounts
     )
-    wechat_templates: dict[str, str] = {}  # kind of data/wechat/templates.yaml -> id of the template, or `subscribe:<id>`
+    wechat_templates: dict[str, str] = {}  # kind of data/wechat/templates.yaml -> its id, or `subscribe:<id>`
     wechat_rate: float = Field(50, gt=0, le=5000)  # messages that we send first, a second
     public_url: str = ""  # under which customers reach the bridge (https); links in messages begin with it
     sms_token: SecretStr = SecretStr("")  # what the gateway for short messages asks for

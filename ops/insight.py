@@ -43,7 +43,9 @@ def _group() -> None:
 def report(
     out: Annotated[Path, typer.Option(help="The file to write.", dir_okay=False)],
     week: Annotated[str, typer.Option(help="The week, e.g. 2026-W47; without it, the last that is over.")] = "",
-    html: Annotated[bool, typer.Option("--html", help="One HTML file that needs nothing else, instead of PDF.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="One HTML file that needs nothing else, instead of PDF.")
+    ] = False,
 ) -> None:
     """Write the weekly report from the databases; no server needs to run."""
     settings = settings_of(CoreSettings)
@@ -115,10 +117,7 @@ def _page(settings: CoreSettings, week: str, now: datetime) -> str:
         chosen = Week.parse(week) if week else Week.before(now.astimezone(SHANGHAI).date())
         with ExitStack() as stack:
             names = databases.urls(settings)
-            opened = {
-                name: stack.enter_context(databases.opened(url, read_only=True))
-                for name, url in names.items()
-            }
+            opened = {name: stack.enter_context(databases.opened(url, read_only=True)) for name, url in names.items()}
             sources = Sources(opened["bridge"], opened["workorder"], opened["billing"], settings.data_dir)
             return report_html(report_data(sources, chosen, now=now), inline=True)
     except BadSpan as error:

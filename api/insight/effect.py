@@ -8,10 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import structlog
 import yaml
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep
@@ -21,6 +23,7 @@ from core.recommend.effect import Difference, effect
 from core.recommend.rules import recommend_rules
 from core.recommend.tables import RECOMMENDATIONS, Recommendation
 
+log = structlog.get_logger("api.insight")
 router = APIRouter(prefix="/v1/insight", tags=["insight"], route_class=InsightRoute)
 
 
@@ -34,6 +37,7 @@ class EffectWords(BaseModel):
     metrics: dict[str, str]
     told: str
     few: str
+    away: str
     joint: str
 
 
@@ -67,13 +71,20 @@ async def effects(parts: PartsDep, _signed: SupervisorDep) -> Effects:
     """Return what recommendations brought about, against those who were held out."""
     words = effect_words(parts.settings.data_dir)
     counts, found = await in_thread(lambda: _reckoned(parts))
-    return Effects(definition=words.definition, lines=list(_lines(words, counts, found)))
+    return Effects(definition=words.definition, lines=list(effect_lines(words, counts, found)))
 
 
-def _reckoned(parts: Parts) -> tuple[dict[str, dict[str, int]], list[Difference]]:
+def _reckoned(parts: Parts) -> tuple[dict[str, dict[str, int]], list[Difference] | None]:
+    """Return the counts, and the differences; None where the bills cannot be read."""
     today = parts.clock().astimezone(SHANGHAI).date()
-    with parts.bridge.reading() as bridge, parts.billing.reading() as billing:
-        return _counts(bridge), effect(bridge, billing, recommend_rules(), until=today)
+    with parts.bridge.reading() as bridge:
+        counts = _counts(bridge)
+        try:
+            with parts.billing.reading() as billing:
+                return counts, effect(bridge, billing, recommend_rules(), until=today)
+        except SQLAlchemyError as error:
+            log.error("effect_unavailable", error=type(error).__name__)
+            return counts, None
 
 
 def _counts(session: Session) -> dict[str, dict[str, int]]:
@@ -84,9 +95,12 @@ def _counts(session: Session) -> dict[str, dict[str, int]]:
     return found
 
 
-def _lines(words: EffectWords, counts: dict[str, dict[str, int]], found: Iterable[Difference]) -> Iterable[Line]:
+def effect_lines(
+    words: EffectWords, counts: dict[str, dict[str, int]], found: list[Difference] | None
+) -> Iterable[Line]:  # fmt: skip
+    """Yield a line for each kind that there was; `found`: what can be told of the effect, None where nothing can."""
     by_kind: dict[str, list[Difference]] = defaultdict(list)
-    for one in found:
+    for one in found or ():
         by_kind[one.kind].append(one)
     for kind in RECOMMENDATIONS:
         states: dict[str, Any] = counts.get(kind, {})
@@ -95,7 +109,7 @@ def _lines(words: EffectWords, counts: dict[str, dict[str, int]], found: Iterabl
             yield Line(
                 kind=kind, name=words.kinds[kind], shown=told, accepted=states.get("accepted", 0),
                 refused=states.get("refused", 0), held_out=states.get("held_out", 0),
-                text=words.joint.join(_said(one, words) for one in by_kind[kind]),
+                text=words.away if found is None else words.joint.join(_said(one, words) for one in by_kind[kind]),
             )  # fmt: skip
 
 

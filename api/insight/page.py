@@ -1,9 +1,10 @@
-"""The dashboards: one page under /insight, its script and style joined from small files, and Apache ECharts beside them."""
+"""The dashboards: one page under /insight, its script and style joined from small files, and Apache ECharts."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def join_style(names: tuple[str, ...] = STYLES, static: Path = STATIC) -> str:
 
 def content(name: str) -> str:
     """Return a file of /insight/static by its name; KeyError if there is none."""
-    made = {
+    made: dict[str, Callable[[], str]] = {
         "insight.js": join_script, "insight.css": join_style,
         "report.js": lambda: join_script(REPORT_SCRIPTS), "report.css": lambda: join_style(REPORT_STYLES),
         ECHARTS: lambda: (STATIC / ECHARTS_FILE).read_text("utf-8"),

@@ -1,4 +1,4 @@
-"""The weekly report: one page of the boards of a week, to be printed; by the bridge, or as a file that needs nothing else."""
+"""The weekly report: the boards of a week as one page to print; of the bridge, or a file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def report_html(data: dict[str, Any], *, inline: bool = False, read: Callable[[s
         '<!doctype html>\n<html lang="zh-CN">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>{escape(data["title"])} {escape(data["week"])}</title>\n<link rel="icon" href="data:,">\n{style}\n'
-        f'</head>\n<body>\n<div id="report"></div>\n<script type="application/json" id="report-data">{inlined}</script>\n'
+        f'</head>\n<body>\n<div id="report"></div>\n<script type="application/json" id="report-data">'
+        f"{inlined}</script>\n"
         f"{script}\n</body>\n</html>\n"
     )
 

@@ -88,8 +88,10 @@ async def _said(parts: Parts, found: Found, items: list[Any]) -> list[str]:
     def work(session: Session) -> tuple[dict[tuple[str, int], str], dict[str, Conversation]]:
         query = select(Message.conversation_id, Message.seq, Message.text)
         texts = session.execute(query.where(tuple_(Message.conversation_id, Message.seq).in_(wanted)))
-        talks = session.scalars(select(Conversation).where(Conversation.id.in_({one for one, _ in wanted})))
-        return {(row[0], row[1]): row[2] for row in texts}, {one.id: one for one in talks}
+        own = session.scalars(select(Conversation).where(Conversation.id.in_({one for one, _ in wanted}))).all()
+        joined = select(Conversation).where(Conversation.id.in_({one.joined_to for one in own if one.joined_to}))
+        homes = {one.id: one for one in session.scalars(joined)}  # there it is known best who it is
+        return {(row[0], row[1]): row[2] for row in texts}, {one.id: homes.get(one.joined_to or "", one) for one in own}
 
     texts, talks = await parts.store.read(work)
     redactors = {name: await redactor_for(parts, talk) for name, talk in talks.items()}

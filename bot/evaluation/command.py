@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from .cases import BadLine, Line, NoSets, read_sets
 from .facts import facts_of
+from .plain import document
 from .reader import NoModel, Reader, newest_model
 from .report import report
 from .results import OURS, STOCK, Run, aligned, comparison_rows, cost_lines, figure_rows, write_csv
@@ -23,6 +25,9 @@ def main(arguments: Sequence[str]) -> int:
     wishes = _wishes(arguments)
     try:
         sets, model = read_sets(wishes.sets), newest_model(wishes.models)
+        if wishes.json:
+            _document(sets, model, wishes)
+            return 0
         # The stock pipeline first: ours adds words to jieba's one dictionary, which the stock must not have.
         stock = [_measure_stock(sets, wishes.data, wishes.epochs)] if wishes.stock else []
         ours = Run(OURS, tuple(sets), Reader(model).read_sets(sets, _show), facts_of(model))
@@ -32,6 +37,16 @@ def main(arguments: Sequence[str]) -> int:
     _print([ours, *stock])
     _write([ours, *stock], wishes.results)
     return 0
+
+
+def _document(sets: Sets, model: Path, wishes: argparse.Namespace) -> None:
+    """Write what programs read, in place of tables and pages; whole or not at all."""
+    reader = Reader(model)
+    found = document(model, wishes.sets, reader.read_sets(sets, _show), tuple(sets), reader.read)
+    wishes.json.parent.mkdir(parents=True, exist_ok=True)
+    half = wishes.json.with_name(wishes.json.name + ".half")
+    half.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    half.replace(wishes.json)
 
 
 def _measure_stock(sets: Sets, data: Path, epochs: int) -> Run:
@@ -63,7 +78,8 @@ def _wishes(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--epochs", type=_positive, default=EPOCHS, help="epochs of the stock pipeline")
     parser.add_argument("--sets", type=Path, default=Path("tests/nlu"), help="folder of labelled messages")
     parser.add_argument("--data", type=Path, default=Path("data/nlu"), help="training messages of the stock pipeline")
-    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of trained models")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of trained models, or one model")
+    parser.add_argument("--json", type=Path, help="write figures and messages for programs into this file alone")
     parser.add_argument("--results", type=Path, default=Path("results/nlu"), help="folder to write into")
     return parser.parse_args(arguments)
 

@@ -56,7 +56,9 @@ class Reader:
 
 
 def newest_model(folder: Path) -> Path:
-    """Return the newest packed model; raises NoModel if there is none."""
+    """Return the newest packed model of a folder, or the very file; raises NoModel if there is none."""
+    if folder.is_file():
+        return folder
     models = sorted(folder.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
     if not models:
         raise NoModel(f"no model in {folder.name}/: run make train")

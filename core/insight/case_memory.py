@@ -30,7 +30,7 @@ def cases_in(
     """Return what `core.handoff.figures.cases_requested` returns for these days; `session` reads `database`."""
     kept, signs = _kept.setdefault(database, {}), _signs(session, calendars, window)
     fresh = {day: kept[day][1] for day, sign in signs.items() if day in kept and kept[day][0] == sign}
-    for run in _runs([day for day in signs if day not in fresh]):
+    for run in _runs(sorted(signs), set(fresh)):
         found: defaultdict[date, list[CaseFigures]] = defaultdict(list)
         for one in cases_requested(session, calendars, run.start, run.end, now=now):
             found[day_of(one.requested_at)].append(one)
@@ -62,15 +62,12 @@ def _signs(session: Session, calendars: Calendars, window: Span) -> dict[date, _
     return {day: (len(calendars.since), tuple(found)) for day, found in by_day.items()}
 
 
-def _runs(days: list[date]) -> Iterator[Span]:
-    """Yield days that follow each other as spans."""
-    ordered = sorted(days)
-    first = last = None
-    for day in ordered:
-        if first is None or last is None or (day - last).days > 1:
-            if first is not None and last is not None:
-                yield Span(first, last)
-            first = day
-        last = day
-    if first is not None and last is not None:
-        yield Span(first, last)
+def _runs(days: list[date], known: set[date]) -> Iterator[Span]:
+    """Yield the days that are not known as spans between those that are: few, however many days have no case."""
+    run: list[date] = []
+    for day in [*days, None]:
+        if day is not None and day not in known:
+            run.append(day)
+        elif run:
+            yield Span(run[0], run[-1])
+            run = []

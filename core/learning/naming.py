@@ -57,12 +57,11 @@ def _overlap(one: str, other: str) -> bool:
 
 def _unlike(names: Sequence[str], best: Sequence[str], example: str, settings: Naming) -> str:
     """Return a name that no other group has: with a further word, at last with the words of the example."""
-    short = _shortened(example)
-    for count in range(min(settings.words, max(len(best), 1)), len(best) + 1):
+    for count in range(settings.words, len(best) + 1):
         name = settings.joint.join(best[:count])[:LONGEST]
         if name not in names:
             return name
-    name = settings.joint.join([*best[: settings.words], short])[:LONGEST]
+    name = settings.joint.join([*best[: settings.words], _shortened(example)])[:LONGEST]
     while name in names:
         name = f"{name}′"
     return name

@@ -30,7 +30,7 @@ from core.portrait.tables import FEATURES, Portrait
 from core.portrait.talks import talk_features
 from core.segment.tables import SegmentRun
 
-STEP = 20_000
+STEP = 10_000
 NEW, VACANT, GAPS = "new", "vacant", "gaps"  # why an account is thin
 VACANT_KWH, MOST_GAPS = 1.0, 3  # kWh a month below which nobody lives there; months of the year that may lack a bill
 WORKERS = 3  # parts at which the servers work at the same time

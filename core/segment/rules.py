@@ -55,7 +55,7 @@ class Condition(Strict):
     @property
     def threshold(self) -> str:
         """The key of the figure that `top` becomes."""
-        return f"{self.feature}:top:{self.top:g}"
+        return f"{self.feature}:top:{self.top}"
 
     def holds(self, values: Mapping[str, Any], thresholds: Mapping[str, float]) -> bool:
         """Tell whether an account with these values fulfils it."""

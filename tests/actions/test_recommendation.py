@@ -24,12 +24,14 @@ from core.conversation import Conversation, Message, open_conversation
 from core.db import Database
 from core.energy_data import energy_facts
 from core.identity import Grant, Identity, issue_identity, read_grant, turn_of
+from core.place import Place
 from core.recommend.engines import ENGINES, Case, offer_of
 from core.recommend.offer import Offer
 from core.recommend.record import Decided, Told, decide, keep, read
 from core.recommend.rules import recommend_rules
 from core.recommend.tables import RECOMMENDATIONS, Recommendation
 from core.segment.tables import SEGMENTS
+from core.work_order import Filing, file_order
 
 RULES = recommend_rules()
 WAYS = {"inform": "action_inform", "deny": "action_deny", "affirm": "action_affirm", "cancel": "action_cancel"}
@@ -304,6 +306,14 @@ def test_another_question_is_answered_as_if_nothing_stood_open(talk: Talk) -> No
     assert talk.slots["form"] is None
 
 
+def test_the_button_pressed_late_leaves_the_form_that_is_open_since(talk: Talk) -> None:
+    said = talk.ask()
+    talk.slots["form"] = {"kind": "business", "business": "energy_audit", "id": "1", "quiet": False}
+    done = talk.press(said, "以后别再推荐")
+    assert done.text.startswith("记下了")
+    assert talk.slots["form"]["kind"] == "business"
+
+
 def test_a_no_to_nothing_is_as_before(talk: Talk) -> None:
     assert talk.ask("action_deny", text="不用了", intent="deny").response == "utter_deny_alone"
 
@@ -330,6 +340,8 @@ def test_nothing_while_a_form_is_open_or_laid_aside(talk: Talk) -> None:
     for slot in ("form", "paused"):
         talk.slots = {slot: form}
         assert talk.ask().reply.beside is None
+    talk.slots = {"form": {"kind": "handback", "quiet": True}}  # whether to register something again
+    assert talk.ask().reply.beside is None
 
 
 def test_nothing_after_messages_that_were_not_understood(talk: Talk) -> None:
@@ -353,6 +365,15 @@ def test_nothing_where_the_bridges_database_is_away(talk: Talk, writing: Desk) -
     said = Talk(away, talk.account).desk.ask("action_query_bill", talk.account, text="电费多少")
     assert said.response == "utter_bill_month"
     assert said.reply.beside is None
+
+
+def test_whatever_is_wrong_with_a_recommendation_the_answer_stands(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ArithmeticError("an engine of a later day")
+
+    monkeypatch.setattr(recommendation, "choose", broken)
+    said = talk.ask()
+    assert (said.response, said.reply.beside, said.reply.commands) == ("utter_bill_month", None, ())
 
 
 def test_a_rehearsal_neither_says_nor_keeps_it(talk: Talk, writing: Desk) -> None:
@@ -466,3 +487,25 @@ def test_it_runs_beside_the_event_loop_as_every_answer(talk: Talk) -> None:
     run: Callable[..., Any] = talk.desk.action("action_query_bill").run
     asyncio.run(run(dispatcher, tracker, {}))
     assert [(one.get("custom") or {}).get("type") for one in dispatcher.messages][-2:] == ["recommendation", "grant"]
+
+
+@pytest.mark.parametrize(("kind", "said"), [("complaint", False), ("live_wire", False), ("energy_audit", True)])
+def test_nothing_while_an_order_about_something_that_matters_more_is_open(
+    talk: Talk, writing: Desk, kind: str, said: bool
+) -> None:
+    services = writing.services
+    filing = Filing(cause=f"c1:{kind}", kind=kind, category="95598→x", conversation_id="c1", account_no=talk.account)
+    with services.workorder.transaction() as session:
+        file_order(session, filing, keyring=services.keyring, now=NOW)
+    assert (talk.ask().reply.beside is not None) == said
+
+
+def test_nothing_while_the_power_is_out_at_the_account(
+    talk: Talk, writing: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place("江岸区听涛苑", ("T1",))
+    monkeypatch.setattr(recommendation, "locate", lambda *_, **__: place)
+    monkeypatch.setattr(recommendation, "outage_at", lambda *_: object())
+    assert talk.ask().reply.beside is None
+    monkeypatch.setattr(recommendation, "outage_at", lambda *_: None)
+    assert talk.ask().reply.beside is not None

@@ -107,7 +107,10 @@ def test_no_file_names_a_foreign_address(name: str) -> None:
 def test_our_files_are_short_and_use_nothing_that_a_strict_policy_forbids(name: str) -> None:
     text = (STATIC / "insight" / name).read_text("utf-8")
     assert len(text.splitlines()) < 250
-    forbidden = r"outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\sstyle=|\.style\b|\(\?<[=!]|\.innerHTML\s*="
+    forbidden = (
+        r"outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\sstyle=|\.style\b|\(\?<[=!]|"
+        r"\.innerHTML\s*="
+    )
     said = [line for line in text.splitlines() if not line.startswith("/* ECharts clears its own boxes")]
     assert re.findall(forbidden, "\n".join(said)) == []
 

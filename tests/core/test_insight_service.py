@@ -12,6 +12,7 @@ import pytest
 from dialects import DIALECTS, NewUrl
 from insight_by_hand import ByHand
 from insight_kit import DATA, NOW, Log, databases
+from sqlalchemy import event
 
 from core.insight.boards import BOARDS, board_json, check
 from core.insight.kpi import Asked, Breakdown, Sources
@@ -146,6 +147,22 @@ def test_a_figure_read_again_while_cases_go_on_is_not_an_old_one(sources: Source
             )  # fmt: skip
     later = figures(board_json("service", sources, what, WORDS))
     assert {key: one["value"] for key, one in later.items()} == ByHand(sources).figures(what.span.first, what.span.last)
+
+
+def test_a_board_asks_as_many_questions_of_many_talks_as_of_few(new_url: NewUrl, tmp_path: Path) -> None:
+    asks = []
+    for days in (4, 16):
+        (folder := tmp_path / str(days)).mkdir()
+        made = databases(new_url, "sqlite", folder)
+        Log(made, random.Random(7), days=days).write()
+        said: list[str] = []
+        for database in (made.bridge, made.workorder, made.billing):
+            event.listen(database.engine, "before_cursor_execute", lambda *call, log=said: log.append(call[2]))
+        board_json("service", made, asked(15, 0), WORDS)
+        asks.append(len(said))
+        for database in (made.bridge, made.workorder, made.billing):
+            database.dispose()
+    assert asks[0] == asks[1] < 40
 
 
 def test_every_figure_and_chart_has_its_definition() -> None:

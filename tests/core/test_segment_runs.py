@@ -30,14 +30,21 @@ if TYPE_CHECKING:
     from tests.conftest import Seeded
 
 ROOT = Path(__file__).parents[2]
-KNOWN = Segmentation.load(ROOT / "data" / "segments")
+FULL = Segmentation.load(ROOT / "data" / "segments")
+# How well is the matter of the tests of the region: here it only has to be quick.
+METHOD = FULL.method.model_copy(
+    update={
+        "choose": FULL.method.choose.model_copy(update={"most": 3, "starts": 2, "resamples": 2}),
+        "tree": FULL.method.tree.model_copy(update={"depths": (4,), "folds": 2}),
+    }
+)
+KNOWN = FULL.model_copy(update={"method": METHOD})
 NOW = datetime(2026, 11, 22, 3, tzinfo=SHANGHAI)
 DAY = timedelta(days=1)
 # A run in a process of its own, which kills itself as hard as can be when it comes to a stage.
 KILLED = """
 import os, signal, sys
 from datetime import date, datetime
-from pathlib import Path
 from unittest import mock
 from core.clock import SHANGHAI
 from core.db import Database
@@ -46,9 +53,9 @@ from core.portrait.build import Sources
 from core.segment import layers, run
 from core.segment.method import Segmentation
 
-billing, workorder, bridge, when = sys.argv[1:]
+billing, workorder, bridge, when, known = sys.argv[1:]
 kill = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-settings = Segmentation.load(Path("data/segments"))
+settings = Segmentation.model_validate_json(known)
 where = {"clusters": (run, "fit_layers"), "names": (run, "_summed_up")}
 progress = kill if when == "features" else (lambda *_: None)
 patched = mock.patch.object(*where[when], kill) if when in where else mock.patch.dict(os.environ)
@@ -98,7 +105,12 @@ def killed(sources: Sources, when: str) -> int:
     urls = [
         one.url.render_as_string(hide_password=False) for one in (sources.billing, sources.workorder, sources.bridge)
     ]
-    done = subprocess.run([sys.executable, "-c", KILLED, *urls, when], cwd=ROOT, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, *urls, when, KNOWN.model_dump_json(by_alias=True)],
+        cwd=ROOT,
+        check=False,
+        timeout=120,
+    )
     return done.returncode
 
 

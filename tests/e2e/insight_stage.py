@@ -1,4 +1,4 @@
-"""The pages under /insight on a stage: the real page and its files, answers from tests/data/insight in place of databases."""
+"""The pages under /insight on a stage: the real page and its files, with prepared answers in place of databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboards in a real browser: every tab, what can be opened, pressed and printed, and what happens when things end."""
+"""The dashboards in a real browser: every tab, what can be opened and printed, and what happens when things end."""
 
 from __future__ import annotations
 

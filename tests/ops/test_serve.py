@@ -84,7 +84,7 @@ class Site:
         chosen = {f"DIANFU_{name}_PORT": str(port) for name, port in self.ports.items()}
         self.variables = {**os.environ, **variables, **chosen, "DIANFU_ROOT": str(root)}
         self.output = root / "output.txt"
-        for folder in ("models", "var", "actions", "api", "api/sender", ".venv-bot/bin"):
+        for folder in ("models", "var", "actions", "api", "api/sender", "ops", ".venv-bot/bin"):
             (root / folder).mkdir(parents=True)
         (root / "models/dianfu.tar.gz").touch()
         (root / "server.py").write_text(SERVER)
@@ -94,6 +94,8 @@ class Site:
             (root / name / "__main__.py").write_text(script)
         (root / "api/sender/__init__.py").touch()
         (root / "api/sender/__main__.py").write_text(SENDER)
+        (root / "ops/__init__.py").touch()
+        (root / "ops/segment_watch.py").write_text(SENDER.replace("sender", "segments"))
         rasa = root / ".venv-bot/bin/python"
         rasa.write_text(
             "#!/bin/sh\n"
@@ -122,7 +124,7 @@ class Site:
         return state
 
     def pids(self) -> list[int]:
-        return [int(self.state(name)["pid"]) for name in ("actions", "rasa", "api", "sender")]
+        return [int(self.state(name)["pid"]) for name in ("actions", "rasa", "api", "sender", "segments")]
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,7 @@ def serving(site: Site) -> Iterator[subprocess.Popen[bytes]]:
 def test_serve_says_where_things_are_and_names_who_speaks(site: Site, serving: subprocess.Popen[bytes]) -> None:
     said = site.said()
     assert f"http://127.0.0.1:{site.ports['API']}" in said
-    order = [said.index(f"{name:<8}| {name} speaks") for name in ("actions", "rasa", "api", "sender")]
+    order = [said.index(f"{name:<8}| {name} speaks") for name in ("actions", "rasa", "api", "sender", "segments")]
     assert order == sorted(order)
 
 
@@ -211,7 +213,7 @@ def test_a_killed_rasa_is_started_again(site: Site, serving: subprocess.Popen[by
 def test_each_process_is_given_its_own_secrets_alone(site: Site, serving: subprocess.Popen[bytes]) -> None:
     given = {
         name: {variable for variable in site.state(name)["variables"] if variable.startswith("DIANFU_")}
-        for name in ("actions", "rasa", "api", "sender")
+        for name in ("actions", "rasa", "api", "sender", "segments")
     }
     assert given["rasa"] == {
         "DIANFU_RASA_TOKEN", "DIANFU_ACTIONS_TOKEN", "DIANFU_ACTIONS_URL", "DIANFU_TRACKER_URL",
@@ -219,7 +221,9 @@ def test_each_process_is_given_its_own_secrets_alone(site: Site, serving: subpro
     assert "DIANFU_SESSION_KEY" in given["api"]
     assert "DIANFU_ACTIONS_TOKEN" not in given["api"]
     assert "DIANFU_SESSION_KEY" not in given["actions"]
-    assert not given["sender"] & {"DIANFU_SESSION_KEY", "DIANFU_RASA_TOKEN", "DIANFU_CUSTOMER_TOKEN_KEY"}
+    for name in ("sender", "segments"):
+        assert not given[name] & {"DIANFU_SESSION_KEY", "DIANFU_RASA_TOKEN", "DIANFU_CUSTOMER_TOKEN_KEY"}
+    assert not given["segments"] & {"DIANFU_WECHAT_SECRET", "DIANFU_ACTIONS_TOKEN", "DIANFU_TRACKER_URL"}
 
 
 def test_a_taken_port_is_named_with_the_setting_that_changes_it(site: Site) -> None:
