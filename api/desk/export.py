@@ -20,14 +20,13 @@ from api.desk.figures import cases_between
 from api.desk.options import DeskOptions, options_of
 from api.desk.supervision import SpanDep, SupervisionRoute, Words, auditor, words_of
 from core.clock import SHANGHAI
+from core.csv_cell import BOM, plain
 from core.handoff.figures import CaseFigures, within_aim
 from core.quality import scores_of
 from core.service_clock import Figure
 from core.survey import Survey
 
 router = APIRouter(prefix="/v1/desk", tags=["desk"], route_class=SupervisionRoute)
-BOM = "\ufeff"  # or spreadsheets take the file for another encoding
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def table(cases: Iterable[CaseFigures], beside: Beside, words: Words, labels: De
     writer.writerow(words.columns.values())
     for one in cases:
         row = _row(one, beside, words, labels)
-        writer.writerow([_plain(row[name]) for name in words.columns])
+        writer.writerow([plain(row[name]) for name in words.columns])
     return out.getvalue()
 
 
@@ -105,8 +104,3 @@ def _seconds(figure: Figure) -> int | str:
 
 def _time(at: datetime | None) -> str:
     return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") if at else ""
-
-
-def _plain(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

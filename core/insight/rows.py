@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.csv_cell import BOM, plain
 from core.insight.boards import BOARDS
 from core.insight.kpi import Asked, Board, Breakdown, Cell, Kpi, Sources, UnknownRows
 from core.insight.laying import behind
 from core.insight.words import Words
 
 VALUE = "value"  # the column of what a row adds to its figure
-BOM = "\ufeff"  # or spreadsheets take the file for another encoding
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class BadCursor(ValueError):
@@ -86,7 +85,7 @@ def csv_text(found: Found, words: Words) -> str:
     writer.writerow([one["name"] for one in columns])
     for item, value in found.pairs:
         row = cells(found.kpi, item, value, words)
-        writer.writerow([_plain(row[one["key"]]) for one in columns])
+        writer.writerow([plain(row[one["key"]]) for one in columns])
     return BOM + out.getvalue()
 
 
@@ -125,8 +124,3 @@ def _after(pairs: tuple[tuple[Any, float], ...], cursor: str) -> tuple[tuple[Any
         return tuple(pair for pair in pairs if (pair[0].at, pair[0].key) < last)
     except (ValueError, TypeError) as error:
         raise BadCursor(cursor) from error
-
-
-def _plain(cell: Cell) -> Cell:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

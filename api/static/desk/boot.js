@@ -17,6 +17,7 @@ function start() {
   window.addEventListener("beforeunload", (event) => {
     if (desk.ready && desk.sends.entries.some((one) => !one.error) && desk.link !== "online") event.preventDefault();
   });
+  window.addEventListener("hashchange", () => desk.openAsked());
   desk.boot();
 }
 start();

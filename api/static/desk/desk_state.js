@@ -56,7 +56,7 @@ class Desk {
     this.stream.start();
     this.sends.flushAll();
     for (const talk of this.talks.values()) talk.sync();
-    this.openAgain();
+    if (!this.openAsked()) this.openAgain();
     return this.changed();
   }
 
@@ -221,6 +221,15 @@ class Desk {
     } catch {
       /* where nothing may be stored, a reload begins with the list */
     }
+  }
+
+  /* A link of another page: /desk#/conversations/<id>. The address is clean again afterwards, a reload goes by the slot. */
+  openAsked() {
+    const [, id] = /^#\/conversations\/([\w-]{1,36})$/.exec(location.hash) || [];
+    if (!id || this.phase !== "ready") return false;
+    history.replaceState(null, "", location.pathname + location.search);
+    this.show(id);
+    return true;
   }
 
   async openAgain() {

@@ -71,7 +71,10 @@ function ChartCard({ chart }) {
 /* On paper the page is as wide as A4 lying; the drawings are made anew for it, at once and without moving. */
 function fitCharts(printing) {
   document.documentElement.classList.toggle("printing", printing);
-  for (const one of drawn) one.resize({ animation: { duration: 0 } });
+  for (const one of drawn) {
+    one.resize({ animation: { duration: 0 } });
+    one.getZr().refreshImmediately(); /* the paper does not wait for the next frame */
+  }
 }
 addEventListener("beforeprint", () => fitCharts(true));
 addEventListener("afterprint", () => fitCharts(false));

@@ -19,7 +19,7 @@ function axesOf(chart, lying) {
   const other = chart.series.findIndex((one) => one.unit && one.unit !== chart.unit);
   const first = valueAxis(chart.unit, steps(chart));
   if (other < 0) return [first];
-  return [first, valueAxis(chart.series[other].unit, { splitLine: { show: false }, position: lying ? "top" : "right" })];
+  return [first, valueAxis(chart.series[other].unit, { ...(WRITTEN[chart.series[other].unit] === shareWords ? { min: 0, max: 1, interval: 0.25 } : {}), splitLine: { show: false }, position: lying ? "top" : "right" })];
 }
 
 const axisIndex = (chart, one) => (one.unit && one.unit !== chart.unit ? 1 : 0);
@@ -103,7 +103,7 @@ function heatOption(chart) {
     grid: { left: 4, right: 8, top: 8, bottom: 40, containLabel: true },
     xAxis: categoryAxis(chart.x.map(nameOf), { splitArea: { show: false } }), yAxis: categoryAxis(chart.y.map(nameOf), { inverse: true }),
     visualMap: { min: 0, max: most, calculable: false, orient: "horizontal", left: "center", bottom: 0, itemWidth: 10, itemHeight: 120, text: [amountOf(most, chart.unit), "0"], textStyle: { color: SOFT, fontSize: 12 }, inRange: { color: HEAT } },
-    series: [{ type: "heatmap", data: cells, itemStyle: { borderColor: "#fff", borderWidth: 1.5, borderRadius: 3 } }],
+    series: [{ type: "heatmap", progressive: 0, data: cells, itemStyle: { borderColor: "#fff", borderWidth: 1.5, borderRadius: 3 } }],
   };
 }
 

@@ -8,7 +8,7 @@ function Still({ chart }) {
     const made = echarts.init(box.current, null, { renderer: "canvas", devicePixelRatio: 2.5 });
     made.setOption({ color: COLOURS, textStyle: { fontFamily: LETTERS, color: INK }, animation: false, ...OPTIONS[chart.kind](chart) });
   }, []);
-  return html`<div ref=${box} class=${"canvas high-" + Math.round(heightOf(chart) / 20) * 20} role="img" aria-label=${chart.name}></div>`;
+  return html`<div ref=${box} class=${"canvas high-" + Math.max(200, Math.round((heightOf(chart) * 0.82) / 20) * 20)} role="img" aria-label=${chart.name}></div>`;
 }
 
 /* A figure of a report has no other day to compare itself with than the week before. */
