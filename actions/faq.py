@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,9 +20,11 @@ from actions.base import BusinessAction, Reply
 from actions.question import Question
 from actions.services import Services
 from actions.work_order import progress_if_asked
-from core.knowledge import Item, Knowledge, UnknownItem
+from core.knowledge import Item, Knowledge, KnowledgeError, UnknownItem
 
+logger = logging.getLogger(__name__)
 DIRECTORY = Path(__file__).parents[1] / "data" / "knowledge"
+LEARNED = Path(__file__).parents[1] / "models" / "dianfu.learned" / "knowledge" / "learned.yaml"
 # The retrieval reports what is more likely right than wrong. Where the intent speaks against it, it must be surer.
 LIKELY, SURE = 0.65, 0.8
 CHOICES = 2
@@ -32,10 +35,32 @@ _UNVERIFIED = "unverified"
 _FORGOTTEN: Mapping[str, Any] = {"failures": None}
 
 
-@cache
 def knowledge() -> Knowledge:
-    """Return all items, read once a process."""
+    """Return all items: ours, read once a process, and those that the running model was taught, read when they change.
+
+    What cannot be read is left out: the bot then says that it does not know.
+    """
+    try:
+        changed = LEARNED.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _knowledge(changed)
+
+
+@cache
+def _own() -> Knowledge:
     return Knowledge.load(DIRECTORY)
+
+
+@lru_cache(maxsize=1)
+def _knowledge(changed: int) -> Knowledge:
+    if not changed:
+        return _own()
+    try:
+        return _own().joined(Knowledge.load(LEARNED.parent).items)
+    except KnowledgeError as problem:
+        logger.error("what was learned cannot be read: %s", problem)
+        return _own()
 
 
 @dataclass(frozen=True)

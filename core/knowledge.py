@@ -78,6 +78,15 @@ class Knowledge:
         """
         return cls(item for file in sorted(directory.glob("*.yaml")) for item in _read(file))
 
+    def joined(self, others: Iterable[Item]) -> Knowledge:
+        """Return this with other items, but for those whose id or wording is known here already: ours comes first."""
+        ids = set(self._items)
+        wordings = {text for item in self.items for text in (item.question, *item.also)}
+        return Knowledge([
+            *self.items,
+            *(one for one in others if one.id not in ids and wordings.isdisjoint((one.question, *one.also))),
+        ])  # fmt: skip
+
     def get(self, item_id: str) -> Item:
         """Return an item; raises UnknownItem."""
         try:

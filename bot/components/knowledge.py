@@ -54,12 +54,14 @@ class KnowledgeRetriever(GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """The folder of the files, the encoder and part of its row, and the score from which a hit is an answer.
+        """The folders of the files, the encoder and part of its row, and the score from which a hit is an answer.
 
+        `learned` is the folder of what reviewers wrote (ops/training.py names it), "" for none.
         Messages of the intents `unanswerable` teach what no item answers.
         """
         return {
             "folder": "data/knowledge",
+            "learned": "",
             "encoder": "use",
             "part": "use",
             "cache": "var/encodings",
@@ -166,7 +168,8 @@ def _said(item: dict[str, Any]) -> list[str]:
 
 def _files(config: dict[str, Any]) -> list[Path]:
     folder = config.get("folder") or KnowledgeRetriever.get_default_config()["folder"]
-    return sorted(Path(folder).glob("*.yaml"))
+    more = config.get("learned")
+    return [*sorted(Path(folder).glob("*.yaml")), *(sorted(Path(more).glob("*.yaml")) if more else [])]
 
 
 def _encoder(config: dict[str, Any]) -> Encoder | None:

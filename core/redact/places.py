@@ -11,9 +11,9 @@ _NAME = (
     r"(?:苑|园|小区|家园|花园|公寓|新村|社区|雅居|小院|小筑|人家|宿舍|新城|城|湾|庭|府|郡|邸|居|阁|轩|坊|寓"
     r"|(?<![家屋月这那哪心店公年夜日城])里)"
 )
-# What a number stands before when it counts or measures instead of naming a door.
+# What a number stands before when it counts or measures instead of naming a door, or is hidden already (421***).
 _NO_COUNT = (
-    r"(?![0-9]|\.[0-9]|[ ]?(?:元|块|度|毛|角|分|年|月|日|天|点|时|秒|多|余|来|几|个|户|家|人|口|台|瓦|千|万|kw|kva|级"
+    r"(?![0-9*]|\.[0-9]|[ ]?(?:元|块|度|毛|角|分|年|月|日|天|点|时|秒|多|余|来|几|个|户|家|人|口|台|瓦|千|万|kw|kva|级"
     r"|档|期|号线|％|%|[:：]))"
 )
 _NO_DEVICE = r"(?!线|表|变|杆|机|电缆|开关|电表|公交|地铁)"

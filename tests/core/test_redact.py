@@ -233,6 +233,12 @@ def test_no_known_value_survives_in_any_spelling(data: st.DataObject, value: str
     assert OURS.text(OURS.text(text)) == OURS.text(text)
 
 
+def test_what_is_hidden_already_is_no_door_behind_a_building() -> None:
+    once = Redactor().text("栋4211993206")
+    assert once == "栋421***3206"
+    assert Redactor().text(once) == once
+
+
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), prefix=st.sampled_from(["138", "159", "186", "199"]), rest=st.text("0123456789", min_size=8))
 def test_no_mobile_number_survives_that_is_written_in_a_row(data: st.DataObject, prefix: str, rest: str) -> None:
