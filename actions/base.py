@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from copy import copy
 from dataclasses import replace
 from typing import Any, Self, cast
 
@@ -18,6 +19,7 @@ from actions.around import answered
 from actions.question import Question, Span
 from actions.reply import CONFIRMING, Reply, card
 from actions.services import Services
+from actions.style import dressed
 from core.account import Account, find_account, list_accounts
 from core.errors import AccountNotYours, BusinessError, NotIdentified
 from core.identity import BadToken, is_rehearsal
@@ -67,6 +69,15 @@ class BusinessAction(Action):
         """
         return type(self)(self.services.rehearsing())
 
+    def in_style(self, style: str) -> Self:
+        """Return an action of the same kind with the wording of a style, for one turn: what is told is the same."""
+        services = self.services.in_style(style)
+        if services is self.services:
+            return self
+        turn = copy(self)
+        turn.services = services
+        return turn
+
     def _to_latest(self, tracker: Tracker, *, around: bool) -> Reply:
         services = self.services
         try:
@@ -76,13 +87,14 @@ class BusinessAction(Action):
         except BadToken as error:
             log.warning("no_identity", action=self.name(), error=str(error))
             return Reply(f"utter_{NotIdentified.code}")
-        note = handback.note_of(tracker, question.now)
+        note, style = handback.note_of(tracker, question.now), question.identity.style
+        turn = self.in_style(style)
         with services.billing.reading() as session:
 
             def answer(seen: Question) -> Reply:
-                return handback.respectful(self, session, seen, note) if note else self.reply_to(session, seen)
+                return handback.respectful(turn, session, seen, note) if note else turn.reply_to(session, seen)
 
-            return answered(self, session, question, answer) if around else answer(question)
+            return dressed(answered(turn, session, question, answer) if around else answer(question), style)
 
     def reply_to(self, session: Session, question: Question) -> Reply:
         """Return what `handle` answers, or the wording of the error it met."""

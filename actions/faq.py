@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+import structlog
 from rasa_sdk import Tracker
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from actions.services import Services
 from actions.work_order import progress_if_asked
 from core.knowledge import Item, Knowledge, KnowledgeError, UnknownItem
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger("actions")
 DIRECTORY = Path(__file__).parents[1] / "data" / "knowledge"
 LEARNED = Path(__file__).parents[1] / "models" / "dianfu.learned" / "knowledge" / "learned.yaml"
 # The retrieval reports what is more likely right than wrong. Where the intent speaks against it, it must be surer.
@@ -59,7 +59,7 @@ def _knowledge(changed: int) -> Knowledge:
     try:
         return _own().joined(Knowledge.load(LEARNED.parent).items)
     except KnowledgeError as problem:
-        logger.error("what was learned cannot be read: %s", problem)
+        log.error("learned_knowledge_unreadable", problem=str(problem))
         return _own()
 
 

@@ -41,6 +41,13 @@ class _Followup(BusinessAction):
         """See `BusinessAction.rehearsing`; those that it hands on to change nothing either."""
         return type(self)(self.services.rehearsing(), {name: one.rehearsing() for name, one in self._topics.items()})
 
+    def in_style(self, style: str) -> Self:
+        """See `BusinessAction.in_style`; those that it hands on to speak alike."""
+        turn = super().in_style(style)
+        if turn is not self:
+            turn._topics = {name: one.in_style(style) for name, one in self._topics.items()}
+        return turn
+
     def asking(self, question: Question) -> BusinessAction | None:
         """Return the action whose question is open: that of the form, else the one asked last."""
         form = question.slots.get("form")

@@ -40,6 +40,11 @@ class Services:
     identity_key: str
     codes: CodeSender | None = None  # None: this installation cannot send one-time codes
 
+    def in_style(self, style: str) -> Services:
+        """Return the same with the wording of a style; the very same where the style changes nothing."""
+        phrases = self.phrases.in_style(style)
+        return self if phrases is self.phrases else replace(self, phrases=phrases)
+
     def rehearsing(self) -> Services:
         """Return the same with databases that keep nothing, and without a way to send anything."""
         return replace(

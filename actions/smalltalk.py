@@ -20,6 +20,7 @@ from actions.question import Question
 from actions.services import Services
 from actions.work_order import progress_if_asked
 from core.account import find_account
+from core.fitting import fitting
 from core.outage import outage_at
 from core.payment import balance_of
 from core.place import Place, locate
@@ -29,6 +30,7 @@ from core.work_order import orders_of
 MOST_BUTTONS = 4
 # A company may have dozens of accounts: a greeting looks at the first ones only.
 MOST_ACCOUNTS = 5
+_OUTAGE, _PERSON = _ALWAYS = ("/report_outage", "/request_human")
 Button = tuple[str, str]
 
 
@@ -53,7 +55,36 @@ class Desk:
         return [*self._arrears(), *self._elsewhere()]
 
     def buttons(self, matters: list[Matter]) -> list[Button]:
-        """Return the matters' buttons, filled up from the menu; a person can always be had."""
+        """Return the matters' buttons, then what is offered first to this customer, or the menu.
+
+        An outage can be reported and a person be had from the very first buttons, whoever it is.
+        """
+        offers = self._offers()
+        return self._fitted(matters, offers) if offers else self._usual(matters)
+
+    def _fitted(self, matters: list[Matter], offers: list[Button]) -> list[Button]:
+        menu = [(title, f"/{intent}") for intent, title in self._services.phrases.under("smalltalk.menu").items()]
+        always = {button[1]: button for button in menu if button[1] in _ALWAYS}
+        always |= {button[1]: button for button in offers if button[1] in _ALWAYS}
+        wanted = {button[1]: button for button in [*offers, *(matter.button for matter in matters)]}
+        shown = [matter.button[1] for matter in matters] + [button[1] for button in offers]
+        found = [wanted[one] for one in dict.fromkeys(shown) if one not in _ALWAYS][: MOST_BUTTONS - len(_ALWAYS)]
+        if offers[0][1] == _PERSON:
+            return [always[_PERSON], always[_OUTAGE], *found]
+        return [*found, always[_OUTAGE], always[_PERSON]]
+
+    def _offers(self) -> list[Button]:
+        known = fitting().offers
+        offers = [known[key] for key in self._question.identity.first if key in known]
+        if any(one.only for one in offers) and not self._is_organisation():
+            offers = [one for one in offers if one.only is None]
+        return [(one.title, one.payload) for one in offers]
+
+    def _is_organisation(self) -> bool:
+        found = (find_account(self._session, account_no=one, allowed=self._accounts) for one in self._accounts)
+        return any(account.customer.kind != "person" for account in found)
+
+    def _usual(self, matters: list[Matter]) -> list[Button]:
         menu = [(title, f"/{intent}") for intent, title in self._services.phrases.under("smalltalk.menu").items()]
         first = [matter.button for matter in matters]
         known = {payload for _, payload in first}

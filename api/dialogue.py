@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from api.bus import MemoryBus
 from api.desk_news import Change, DeskNews
 from api.escalation import Escalation
+from api.fitting import shown_to
 from api.grants import apply_grants
 from api.identity import metadata_of
 from api.inbound import Inbound
@@ -32,6 +33,7 @@ from core import conversation as log_of
 from core.channel.writer import earlier_talks, writes
 from core.clock import Clock
 from core.conversation import Conversation, Draft, Message
+from core.fitting import Service
 from core.handoff import life
 from core.handoff.book import Book
 from core.pinned import pinned
@@ -237,18 +239,20 @@ class Dialogue:
         """Ask Rasa, with what is known of who asks; what they filed before it was one conversation is theirs too."""
         known, proved = conversation.customer_no is not None, bool(conversation.accounts)
 
-        def before(session: Session) -> tuple[tuple[str, ...], str | None]:
+        def before(session: Session) -> tuple[tuple[str, ...], str | None, Service]:
             talks = earlier_talks(session, message, proved=proved) if known else ()
-            return talks, pinned(session, conversation.id, now=message.at, until=message.seq)
+            service = shown_to(self._book, session, conversation, now=self._clock())
+            return talks, pinned(session, conversation.id, now=message.at, until=message.seq), service
 
-        talks, place = await self._store.read(before)
+        talks, place, service = await self._store.read(before)
         text, is_payload = message.text, False
         if message.payload and message.payload.startswith(SAY):
             text = message.payload.removeprefix(SAY)
         elif message.payload:
             text, is_payload = message.payload, True
         metadata = metadata_of(
-            conversation, message, talks, key=self._identity_key, book=self._book, now=self._clock(), place=place
+            conversation, message, talks, service, key=self._identity_key, book=self._book, now=self._clock(),
+            place=place,
         )  # fmt: skip
         return await self._rasa.turn(
             sender=conversation.sender, text=text if is_payload else typed(text)[:MAX_TO_RASA], payload=is_payload,

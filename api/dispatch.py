@@ -20,6 +20,7 @@ from api.deliveries import repeat
 from api.deps import Parts
 from api.desk_watch import escalate_late, measure
 from api.desks.base import DESK
+from api.fitting import fitted
 from api.pulse import pulse_of
 from core import survey
 from core.conversation import Conversation
@@ -168,24 +169,28 @@ async def _choice(parts: Parts, handoff_id: int, offer: Callable[[Session], bool
     return offered
 
 
-# -- what only the work-order system knows
+# -- what only the work-order system and the portraits know
 
 
 async def _flags(parts: Parts) -> int:
     """Look up who new cases' customers are, as soon as that can be had: nobody waits for it."""
 
-    def new(session: Session) -> list[tuple[int, str, str | None]]:
+    def new(session: Session) -> list[tuple[int, str, str | None, tuple[str, ...]]]:
         cases = [case for case in line_of(session) if "flags" not in case.summary]
         whose = [session.get_one(Conversation, case.conversation_id) for case in cases]
-        return [(case.id, one.id, one.customer_no) for case, one in zip(cases, whose, strict=True)]
+        return [
+            (case.id, one.id, one.customer_no, fitted(parts.book, session, one).flags)
+            for case, one in zip(cases, whose, strict=True)
+        ]  # fmt: skip
 
     done = 0
-    for handoff_id, conversation_id, customer_no in await parts.store.read(new):
+    for handoff_id, conversation_id, customer_no, by_segment in await parts.store.read(new):
         try:
-            flags = await asyncio.to_thread(flags_of, parts, conversation_id, customer_no)
+            known = await asyncio.to_thread(flags_of, parts, conversation_id, customer_no)
         except SQLAlchemyError as error:
             log.warning("flags_unknown", handoff=handoff_id, error=type(error).__name__)
             return done
+        flags = list(dict.fromkeys([*known, *by_segment]))
         done += bool(await _one(parts, handoff_id, partial(_flag, parts, handoff_id, flags)))
     return done
 

@@ -6,19 +6,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.conversation import Conversation, Message
+from core.fitting import Service
 from core.handoff.book import Book
 from core.identity import Identity, issue_identity
 
 
 def metadata_of(
-    conversation: Conversation, message: Message, talks: tuple[str, ...], *, key: str, book: Book, now: datetime,
-    place: str | None = None,
+    conversation: Conversation, message: Message, talks: tuple[str, ...], service: Service, *, key: str, book: Book,
+    now: datetime, place: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the metadata of a turn; orders of `talks`, joined to it, may be told; `place`: a point sent lately."""
+    """Return the metadata of a turn; orders of `talks`, joined to it, may be told; `place`: a point sent lately.
+
+    Of the `service` only what the customer meets goes along: the segment is nobody's business out there.
+    """
     identity = Identity(
         conversation_id=conversation.id, customer_no=conversation.customer_no, accounts=tuple(conversation.accounts),
         assurance=conversation.assurance_at(now), channel=conversation.channel, assured=conversation.assured_at(now),
-        conversations=talks,
+        conversations=talks, style=service.style, first=service.first,
     )  # fmt: skip
     metadata: dict[str, Any] = {
         "identity": issue_identity(key, identity, now=now),

@@ -28,12 +28,16 @@ class SessionRequest(BaseModel):
 
 
 class SessionAnswer(BaseModel):
-    """A conversation, new or gone on with: `token` goes with every further call, until `expires_at`."""
+    """A conversation, new or gone on with: `token` goes with every further call, until `expires_at`.
+
+    `large_type`: the page begins in large type, unless the customer has chosen otherwise there.
+    """
 
     conversation_id: str
     token: str
     mode: str
     expires_at: datetime
+    large_type: bool = False
 
 
 class MessageRequest(BaseModel):

@@ -20,6 +20,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 
 from bot import certain, forgetting, forms, handback, knowing, wishes
+from bot.model_watch import ModelWatch
 
 Handler = Callable[[UserMessage], Awaitable[Any]]
 
@@ -64,8 +65,9 @@ class BridgeInput(InputChannel):
         return cls(str(token))
 
     def blueprint(self, on_new_message: Handler) -> Blueprint:
-        """Return the two routes."""
+        """Return the three routes, and what takes new models while the server runs."""
         routes = Blueprint("bridge_webhook")
+        _take_new_models(routes)
 
         @routes.get("/health")
         async def health(request: Request) -> HTTPResponse:
@@ -99,6 +101,14 @@ class BridgeInput(InputChannel):
 
     def _allowed(self, request: Request) -> bool:
         return hmac.compare_digest(request.headers.get("authorization", "").encode(), self.expected)
+
+
+def _take_new_models(routes: Blueprint) -> None:
+    watch = ModelWatch()  # made here: Rasa loads the model later, so no change is missed
+
+    @routes.listener("after_server_start")
+    async def begin(app: Any, *_: Any) -> None:
+        app.add_task(watch.run(app.ctx.agent))
 
 
 async def _turn(

@@ -43,7 +43,8 @@ class Identity:
     """Whom a conversation belongs to. Assurance: 0 anonymous, 1 bound account, 2 fresh one-time code.
 
     `assurance` is 2 only if a fresh code covers all accounts; `assured` are those that one covers. `conversations` were
-    joined to this one: what was filed and promised there is theirs too.
+    joined to this one: what was filed and promised there is theirs too. `style` of the wording and what a greeting offers
+    `first` are fitted to the customer (`core.fitting`); the segment itself goes no further than the bridge.
     """
 
     conversation_id: str
@@ -53,6 +54,8 @@ class Identity:
     channel: str
     assured: tuple[str, ...] = ()
     conversations: tuple[str, ...] = ()
+    style: str = ""
+    first: tuple[str, ...] = ()
 
     @property
     def talks(self) -> tuple[str, ...]:
@@ -184,7 +187,7 @@ def read_seat(key: str, token: str, *, now: datetime) -> Seat:
 
 def issue_identity(key: str, identity: Identity, *, now: datetime) -> str:
     """Return the token with which the actions may answer for this identity during one turn."""
-    more = {
+    more: dict[str, Any] = {
         "customer_no": identity.customer_no,
         "accounts": list(identity.accounts),
         "assurance": identity.assurance,
@@ -192,6 +195,8 @@ def issue_identity(key: str, identity: Identity, *, now: datetime) -> str:
         "assured": list(identity.assured),
         "conversations": list(identity.conversations),
     }
+    more |= {"style": identity.style} if identity.style else {}
+    more |= {"first": list(identity.first)} if identity.first else {}
     return _sign(key, ACTIONS, identity.conversation_id, more, now, IDENTITY_LIFETIME)
 
 
@@ -213,6 +218,7 @@ def read_identity(key: str, token: str, *, now: datetime, sender: str) -> Identi
         channel=str(claims.get("channel", "")),
         assured=_accounts(claims, "assured"),
         conversations=tuple(str(one) for one in claims.get("conversations", ())),
+        style=str(claims.get("style", "")), first=tuple(str(one) for one in claims.get("first", ())),
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from core import call_back
 from core import conversation as log_of
 from core.conversation import Conversation, Draft, Message
 from core.db import BridgeBase, Instant
@@ -99,6 +100,9 @@ def rate(session: Session, conversation: Conversation, payload: str, *, book: Bo
     row.score, row.answered_at = int(score), now
     case = session.get_one(Handoff, row.handoff_id)
     note_event(session, case, "survey_answered", now=now, score=row.score)
+    call_back.after_score(
+        session, conversation, case, row.score, fitting=book.fitting, calendar=book.calendar, now=now
+    )  # fmt: skip
     if conversation.mode == "bot" and case.outcome in FINISHED and not _went_on(session, conversation, case, book):
         log_of.change_mode(conversation, "close", now=now)
     return Draft("system", words.thanks_closed if conversation.mode == "closed" else words.thanks, COMMENT)

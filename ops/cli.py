@@ -20,6 +20,7 @@ from ops import (
     data,
     insight,
     learning,
+    model,
     orders,
     outages,
     outbox,
@@ -53,6 +54,7 @@ app.add_typer(wechat.wechat_app, name="wechat")
 app.add_typer(segment.segment_app, name="segment")
 app.add_typer(insight.insight_app, name="insight")
 app.add_typer(learning.learn_app, name="learn")
+app.add_typer(model.model_app, name="model")
 
 
 @app.callback()

@@ -144,6 +144,11 @@ def _staged(root: Path, stage: Path, learned: Path | None) -> Taught:
     return Taught(str((stage / "config.yml").relative_to(root)), data)
 
 
+def _has_messages(path: Path) -> bool:
+    """Tell whether a file of Rasa's form holds a message: Rasa does not like empty ones."""
+    return path.is_file() and bool((yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("nlu"))
+
+
 def _cost(model: Path, seconds: float, *, forced: bool) -> dict[str, str | int | float | bool]:
     """Return what `make eval` reports of a training; name and bytes tell which model it is about."""
     # The greatest memory of any process that this one has waited for; bytes on macOS, KiB elsewhere.

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from api.channels import links
 from api.channels.seats import Place, SeatDep, earlier_for, look, placed, shown_instead
 from api.deps import Parts, PartsDep, bearer
+from api.fitting import shown_to
 from api.inbound import Inbound
 from api.problems import BadMessage
 from api.schemas import (
@@ -62,12 +63,13 @@ async def open_session(request: Request, body: SessionRequest, parts: PartsDep) 
     with suppress(SQLAlchemyError):  # without the billing system nobody can say that anything has changed
         if await links.look_at(parts, conversation_id):
             conversation_id, mode = await _open(parts, body.channel, claim)
-    return session_answer(parts, conversation_id, mode, via=body.channel, claim=claim)
+    large_type = claim is not None and await _in_large_type(parts, conversation_id)
+    return session_answer(parts, conversation_id, mode, via=body.channel, claim=claim, large_type=large_type)
 
 
 def session_answer(
     parts: Parts, conversation_id: str, mode: str, *, via: Via, claim: CustomerClaim | None = None,
-    user_id: int | None = None,
+    user_id: int | None = None, large_type: bool = False,
 ) -> SessionAnswer:  # fmt: skip
     """Return a session of a conversation, with its token."""
     now, lifetime = parts.clock(), timedelta(hours=parts.settings.session_hours)
@@ -75,7 +77,22 @@ def session_answer(
         parts.settings.session_key.get_secret_value(), conversation_id=conversation_id, now=now, lifetime=lifetime,
         via=via, claim=claim, user_id=user_id,
     )  # fmt: skip
-    return SessionAnswer(conversation_id=conversation_id, token=token, mode=shown(mode), expires_at=now + lifetime)
+    return SessionAnswer(
+        conversation_id=conversation_id, token=token, mode=shown(mode), expires_at=now + lifetime,
+        large_type=large_type,
+    )  # fmt: skip
+
+
+async def _in_large_type(parts: Parts, conversation_id: str) -> bool:
+    """Tell whether the page should begin in large type; nobody waits for the answer where it cannot be had."""
+
+    def work(session: Session) -> bool:
+        conversation = log_of.find_conversation(session, conversation_id)
+        return shown_to(parts.book, session, conversation, now=parts.clock()).large_type
+
+    with suppress(SQLAlchemyError):
+        return await parts.store.read(work)
+    return False
 
 
 @router.post("/messages")

@@ -26,6 +26,7 @@ from api.desk.options import DeskOptions, options_of
 from api.desk.redaction import redactor_for
 from api.desk.scope import sight_of
 from api.desk.views import Understood
+from api.fitting import shown_to
 from api.rasa import BotTurn, RasaFailed
 from core.conversation import Conversation, Message
 from core.identity import DRAFT, Identity, issue_identity
@@ -116,9 +117,11 @@ def _known(parts: Parts, text: str) -> list[DraftView]:
 async def _rehearse(parts: Parts, conversation: Conversation, message: Message) -> BotTurn:
     """Ask the bot, in a dialogue that nobody goes on with; raises RasaFailed."""
     now = parts.clock()
+    service = await parts.store.read(lambda session: shown_to(parts.book, session, conversation, now=now))
     identity = Identity(
         conversation_id=conversation.id, customer_no=conversation.customer_no, accounts=tuple(conversation.accounts),
         assurance=conversation.assurance_at(now), channel=conversation.channel, assured=conversation.assured_at(now),
+        style=service.style, first=service.first,
     )  # fmt: skip
     pressed = message.payload if message.payload and message.payload.startswith("/") else None
     async with _rehearsing:

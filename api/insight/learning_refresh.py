@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from api.deps import Parts
 from core.learning import marks
-from core.learning.jobs import FAILED, RUNNING
+from core.learning.marks import FAILED, RUNNING
 from core.learning.review import Reviewer
 from core.locking import one_at_a_time
 from core.settings import CoreSettings
@@ -75,7 +75,7 @@ async def _run(parts: Parts) -> None:
 
 async def _process(parts: Parts) -> int:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *COMMAND, env=_environment(parts), stdin=asyncio.subprocess.DEVNULL,
+        sys.executable, *COMMAND, env=environment_of(parts), stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -86,8 +86,8 @@ async def _process(parts: Parts) -> int:
         raise
 
 
-def _environment(parts: Parts) -> dict[str, str]:
-    """Return our own environment with the settings that we run with."""
+def environment_of(parts: Parts) -> dict[str, str]:
+    """Return our own environment with the settings that we run with, for a process that we start."""
     given = {}
     for name in CoreSettings.model_fields:
         value = getattr(parts.settings, name)

@@ -19,8 +19,10 @@ from core.channel.quota import quota_of
 from core.clock import SHANGHAI
 from core.conversation import Conversation
 from core.customer_card import billing, contacts, orders
+from core.customer_card.portrait import catalogue, portrait_of
 from core.db import Database
 from core.fields import Keyring, UnreadableField
+from core.fitting import fitting
 
 log = structlog.get_logger("core.customer_card")
 UNAVAILABLE: Mapping[str, bool] = {"unavailable": True}
@@ -49,7 +51,7 @@ def customer_card(sources: Sources, conversation: Conversation, *, now: datetime
         "promises": _part(lambda: _promises(sources, conversation, talks, now)),
         "contacts": _part(lambda: _contacts(sources, conversation, now)),
         "channel": _part(lambda: _channel(sources, conversation, now)),
-        "portrait": None,
+        "portrait": _part(lambda: _portrait(sources, conversation)),
     }
     flags = _part(lambda: _flags(sources, conversation, talks))
     owes = isinstance(found["accounts"], list) and any(one["overdue"] for one in found["accounts"])
@@ -82,6 +84,12 @@ def _accounts(sources: Sources, conversation: Conversation, now: datetime) -> li
     today = now.astimezone(SHANGHAI).date()
     with sources.billing.reading() as session:
         return billing.accounts(session, conversation.accounts, keyring=sources.keyring, today=today)
+
+
+def _portrait(sources: Sources, conversation: Conversation) -> dict[str, Any] | None:
+    """Return the segment and what it means, for staff alone; None of somebody whom nobody knows."""
+    with sources.bridge.reading() as session:
+        return portrait_of(session, conversation, fitting=fitting(), catalogue=catalogue())
 
 
 def _talks(sources: Sources, conversation: Conversation) -> tuple[str, ...]:

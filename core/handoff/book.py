@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.desk_setting import DeskSetting
+from core.fitting import Fitting
 from core.handoff.figures import HOURS, Calendars
 from core.handoff.rules import Rules
 from core.handoff.words import Words
@@ -110,6 +111,7 @@ class Book:
     hours: Hours
     times: Times
     labels: Mapping[str, str]  # intent -> what people call it
+    fitting: Fitting  # what a segment changes: queue, wording, calls back
     staff: Staff = on_duty  # who can take cases; a desk that is not ours knows it of its own people
 
     @property
@@ -122,7 +124,7 @@ class Book:
         """Read the files of a data directory.
 
         Raises:
-            pydantic.ValidationError, BadHours: if one of them is not as it has to be.
+            pydantic.ValidationError, BadHours, BadFitting, BadSegmentData: if one of them is not as it has to be.
         """
         desk = data_dir / "desk"
         wording = _yaml(data_dir / "wording.yaml")
@@ -130,7 +132,7 @@ class Book:
             Limits.model_validate(_yaml(desk / "limits.yaml")), Rules.model_validate(_yaml(desk / "rules.yaml")),
             Words.model_validate(wording["desk"]), Hours(desk / "hours.yaml"),
             Times.model_validate(wording["times"]),
-            _yaml(desk / "options.yaml")["intents"],
+            _yaml(desk / "options.yaml")["intents"], Fitting.load(data_dir / "segments"),
         )  # fmt: skip
 
 

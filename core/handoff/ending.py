@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import call_back
 from core.agent import Agent
 from core.conversation import CLOSING, Conversation, Message, change_mode
 from core.handoff.book import Book
@@ -124,6 +125,7 @@ def _end(
     now: datetime, agent_id: int | None, auto: bool = False, keep_form: bool = False,
 ) -> None:  # fmt: skip
     case.note, case.ended_at, case.due_at = dict(note), now, None
+    call_back.after_case(session, conversation, case, fitting=book.fitting, calendar=book.calendar, now=now)
     closes = then == "close"
     change_mode(conversation, "close" if closes else "hand_back", now=now)
     note_event(session, case, "closed" if closes else "handed_back", now=now, agent_id=agent_id, auto=auto)

@@ -1,4 +1,4 @@
-"""Who is offered what: the oldest case first, its last agent, the least busy, the one who has been idle longest."""
+"""Who is offered what: the oldest case first; its customer's manager, its last agent, the least busy, the longest idle."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.agent import Agent
+from core.call_back import manager_of
 from core.conversation import Conversation
 from core.handoff import asking
 from core.handoff.book import Book
@@ -77,13 +78,13 @@ def choose(session: Session, case: Handoff, staff: Sequence[Worker], *, book: Bo
         if now - case.requested_at < book.limits.seconds("drop_skill"):
             return None
         skilled = list(staff)
-    last = last_agent(session, case, book=book, now=now)
-    known = next((one for one in skilled if one.id == last), None)
-    if known is not None and known.id not in case.tried:
-        if known.free:
-            return known.id
-        if now - case.requested_at < book.limits.seconds("last_agent_wait") and case.priority != DANGER:
-            return None
+    manager = manager_of(session, conversation.customer_no)
+    wanted = (manager.agent_id if manager else None, last_agent(session, case, book=book, now=now))
+    known = [one for number in wanted for one in skilled if one.id == number and one.id not in case.tried]
+    if free := next((one for one in known if one.free), None):
+        return free.id
+    if known and now - case.requested_at < book.limits.seconds("last_agent_wait") and case.priority != DANGER:
+        return None
     room = [one for one in skilled if _has_room(case, one, book)]
     fresh = [one for one in room if one.id not in case.tried]
     if not fresh and now - conversation.mode_since < book.limits.seconds("offer"):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from core.clock import SHANGHAI
 from core.db import Database
 from core.learning import marks
 from core.learning.collect import Collected, Sources, collect
+from core.learning.marks import DONE, FAILED, RUNNING
 from core.learning.settings import LearningSettings
 from core.learning.training import training_messages
 
-RUNNING, DONE, FAILED = "running", "done", "failed"
+NIGHT = {"hour": 2, "minute": 30, "second": 0, "microsecond": 0}  # before the segments of the month, at three
+AGAIN = timedelta(hours=1)  # one that failed is tried again; one that tells nothing for so long has died
 Progress = Callable[[str], None]
 
 
@@ -29,6 +34,18 @@ class Refreshed:
     groups: int
     kept: int
     waiting: int
+
+
+def due(session: Session, now: datetime) -> bool:
+    """Tell whether to gather and group now: it was never done, or not since half past two at night."""
+    state = marks.mark(session, marks.RUN)
+    if not state:
+        return True
+    at = datetime.fromisoformat(state["at"])
+    if state["state"] != DONE:
+        return now - at >= AGAIN
+    night = now.astimezone(SHANGHAI).replace(**NIGHT)
+    return at < (night if now >= night else night - timedelta(days=1))
 
 
 def refresh(

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from core.desk_setting import DeskSetting
 
 CURSOR, RUN, EXPORT = "learning_cursor", "learning_run", "learning_export"
+RUNNING, DONE, FAILED = "running", "done", "failed"  # `state` of what RUN says
 
 
 def mark(session: Session, key: str) -> dict[str, Any]:

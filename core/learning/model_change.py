@@ -78,11 +78,13 @@ def before_running(session: Session, files: ModelFiles) -> ModelVersion | None:
     return next((row for row in rows if files.known(row.name) is not None), None)
 
 
-def reconcile(garage: Garage, now: datetime) -> None:
+def reconcile(garage: Garage, now: datetime, *, alone: bool = False) -> None:
     """Let the rows say what the files are, as after a kill or a training by hand; leave it if that is being changed.
 
-    A training whose process is gone has failed.
+    A training whose process is gone has failed; `alone`: whoever asks holds the lock of trainings, so nobody trains.
     """
+    if alone:
+        _bury(garage, now, alone=True)
     try:
         with garage.files.changing():
             reconcile_alone(garage, now)
@@ -181,16 +183,19 @@ def _mend(files: ModelFiles, name: str) -> None:
             copy.remove()
 
 
-def _bury(garage: Garage, now: datetime) -> None:
+def _bury(garage: Garage, now: datetime, *, alone: bool = False) -> None:
     """Let trainings fail whose process is gone; one that was just asked for has some time to begin."""
     since = now - timedelta(seconds=garage.settings.training.patience_seconds)
     gone = select(ModelVersion).where(ModelVersion.state == TRAINING, ModelVersion.started_at < since)
     with garage.bridge.reading() as session:
-        if session.scalar(gone.limit(1)) is None or garage.files.is_training():
+        if session.scalar(gone.limit(1)) is None or (not alone and garage.files.is_training()):
             return
     with garage.bridge.transaction() as session:
-        for row in session.scalars(gone).all():
+        buried = list(session.scalars(gone).all())
+        for row in buried:
             fail(row, ENDED)
+    for row in buried:
+        garage.files.candidate(row.name).remove()
 
 
 def prune(garage: Garage) -> None:

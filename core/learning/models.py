@@ -153,9 +153,7 @@ def begin(session: Session, *, now: datetime, asked_by: int | None) -> ModelVers
     return row
 
 
-def end_training(
-    session: Session, row: ModelVersion, garage: Garage, *, learned: dict[str, Any], now: datetime
-) -> None:
+def end_training(row: ModelVersion, garage: Garage, *, learned: dict[str, Any], now: datetime) -> None:
     """Note that its file lies among the candidates; raises WrongState, FileGone."""
     bundle = garage.files.candidate(row.name)
     if not bundle.exists:
@@ -172,6 +170,7 @@ def fail(row: ModelVersion, error: str) -> None:
 
 
 def free_name(session: Session, at: datetime) -> str:
+    """Return the name of a model that is made at an instant, with a number behind it if there is one already."""
     name, number = name_at(at), 2
     while session.scalar(select(ModelVersion.id).where(ModelVersion.name == name)) is not None:
         name, number = f"{name_at(at)}-{number}", number + 1

@@ -13,7 +13,7 @@ _NAME = (
 )
 # What a number stands before when it counts or measures instead of naming a door, or is hidden already (421***).
 _NO_COUNT = (
-    r"(?![0-9*]|\.[0-9]|[ ]?(?:元|块|度|毛|角|分|年|月|日|天|点|时|秒|多|余|来|几|个|户|家|人|口|台|瓦|千|万|kw|kva|级"
+    r"(?![0-9*]|\.[0-9*]|[ ]?(?:元|块|度|毛|角|分|年|月|日|天|点|时|秒|多|余|来|几|个|户|家|人|口|台|瓦|千|万|kw|kva|级"
     r"|档|期|号线|％|%|[:：]))"
 )
 _NO_DEVICE = r"(?!线|表|变|杆|机|电缆|开关|电表|公交|地铁)"

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, delete, select
 from sqlalchemy.orm import Session
 
 from core.locking import one_at_a_time
@@ -39,6 +39,21 @@ def note(
     )  # fmt: skip
     session.flush()
     return True
+
+
+def cause_of_order(order_no: str, account_no: str) -> str:
+    """Return the cause of what a work order means for an account."""
+    return f"order:{order_no}:{account_no}"
+
+
+def take_back(session: Session, *, order_no: str, account_no: str | None, customer_no: str | None) -> None:
+    """Take away what an order brought about; without an account: for whichever accounts of the customer."""
+    if account_no is not None:
+        of_order = PortraitEvent.cause == cause_of_order(order_no, account_no)
+    else:
+        begins = PortraitEvent.cause.startswith(cause_of_order(order_no, ""), autoescape=True)
+        of_order = and_(PortraitEvent.customer_no == customer_no, begins)
+    session.execute(delete(PortraitEvent).where(of_order))
 
 
 @cache

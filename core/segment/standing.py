@@ -45,13 +45,18 @@ class Standing:
 def standing_of(session: Session, *, customer_no: str | None, account_nos: Sequence[str] = ()) -> Standing:
     """Return where a customer stands: by number, with further accounts that are known to be theirs.
 
-    Without a published run only events count; of somebody quite unknown the segment is None.
+    Without a published run only events count; of somebody quite unknown the segment is None. What is known of an
+    account under another number is its earlier holder's: to whoever took it over it is a new one.
     """
     run = published(session)
     rows = _portraits(session, run.id, customer_no, account_nos) if run is not None else []
-    events = _events(session, run.as_of if run is not None else None, customer_no, account_nos)
+    known = {row.account_no: row for row in rows if not customer_no or row.customer_no == customer_no}
+    taken_over = {row.account_no for row in rows} - set(known)
+    events = [
+        event for event in _events(session, run.as_of if run is not None else None, customer_no, account_nos)
+        if event.account_no not in taken_over or event.customer_no == customer_no
+    ]  # fmt: skip
     numbers = dict.fromkeys([row.account_no for row in rows] + [event.account_no for event in events])
-    known = {row.account_no: row for row in rows}
     accounts = tuple(
         _account(number, known.get(number), [event for event in events if event.account_no == number])
         for number in numbers

@@ -1,25 +1,26 @@
 """Watches orders and payments for what changes a portrait at once, and says when the next run is due.
 
-One step is one short transaction of the bridge with both what came of it and how far the source was read.
+One step is one short transaction of the bridge with both what came of it and how far the source was read. The first
+look takes in all since the run in use; a payment means nothing without a run, and waits for one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from core.account import Account
+from core.account import Account, Customer
 from core.clock import SHANGHAI
 from core.db import Database
 from core.payment import Payment, balance_of
 from core.portrait.tables import FEATURES, Portrait
 from core.proactive.waves import mark_of, move_mark
-from core.segment.events import note
+from core.segment.events import cause_of_order, note, take_back
 from core.segment.rules import CLASSES, EventKind, Rules
 from core.segment.runs import published, unfinished
 from core.segment.standing import counts_from
@@ -27,6 +28,7 @@ from core.segment.tables import HIGH_RISK, SegmentRun
 from core.work_order import WorkOrder
 
 ORDERS, PAYMENTS = "segment_orders", "segment_payments"
+CANCELLED = "cancelled"
 STEP = 200
 DUE_DAY, DUE_HOUR = 2, 3  # of the month: the bills of the month before are out on the first
 SEED = 1
@@ -61,20 +63,22 @@ class Watch:
         self._kinds: dict[str, EventKind] = {
             kind: event for event, rule in rules.events.items() for kind in rule.kinds
         }  # fmt: skip
+        self._taken_back: set[str] = set()  # orders; after a start all of the run are looked at once more
 
     def step(self, now: datetime) -> bool:
         """Look at the next orders and payments; tell whether there may be more."""
-        return any([self._orders(now), self._payments(now)])
+        more = self._orders(now)
+        self._cancelled(now)
+        return any([more, self._payments(now)])
 
     def _orders(self, now: datetime) -> bool:
         with self._bridge.reading() as session:
-            mark, run = mark_of(session, ORDERS), published(session)
-            since = counts_from(run.as_of) if run is not None else now - timedelta(days=1)
+            mark, since = mark_of(session, ORDERS), _since(session, now)
         with self._workorder.reading() as session:
-            cursor = int(str(mark["cursor"])) if mark else _before(session, since)
+            cursor = int(str(mark["cursor"])) if mark else _first(session, WorkOrder.id, WorkOrder.opened_at >= since)
             columns = (
                 WorkOrder.id, WorkOrder.order_no, WorkOrder.kind, WorkOrder.account_no, WorkOrder.customer_no,
-                WorkOrder.opened_at,
+                WorkOrder.opened_at, WorkOrder.state,
             )  # fmt: skip
             rows = session.execute(
                 select(*columns).where(WorkOrder.id > cursor).order_by(WorkOrder.id).limit(STEP)
@@ -82,26 +86,45 @@ class Watch:
         if not rows and mark:
             return False
         with self._bridge.transaction() as session:
-            for _, order_no, kind, account_no, customer_no, at in rows:
-                if kind in self._kinds:
+            for _, order_no, kind, account_no, customer_no, at, state in rows:
+                if kind in self._kinds and state != CANCELLED:
                     for number, whose in _accounts(session, account_no, customer_no):
                         note(
                             session, account_no=number, customer_no=whose, kind=self._kinds[kind],
-                            cause=f"order:{order_no}:{number}", at=at, data={"kind": kind}, rules=self._rules,
+                            cause=cause_of_order(order_no, number), at=at, data={"kind": kind}, rules=self._rules,
                         )  # fmt: skip
             move_mark(session, ORDERS, {"cursor": rows[-1][0] if rows else cursor}, now=now)
         return len(rows) == STEP
 
+    def _cancelled(self, now: datetime) -> None:
+        """Take back what orders brought about that have been cancelled since."""
+        with self._bridge.reading() as session:
+            since = _since(session, now)
+        with self._workorder.reading() as session:
+            query = select(WorkOrder.order_no, WorkOrder.account_no, WorkOrder.customer_no).where(
+                WorkOrder.state == CANCELLED, WorkOrder.opened_at >= since, WorkOrder.kind.in_(sorted(self._kinds))
+            )
+            rows = [row for row in session.execute(query) if row[0] not in self._taken_back]
+        for start in range(0, len(rows), STEP):
+            with self._bridge.transaction() as session:
+                for order_no, account_no, customer_no in rows[start : start + STEP]:
+                    take_back(session, order_no=order_no, account_no=account_no, customer_no=customer_no)
+        self._taken_back.update(row[0] for row in rows)
+
     def _payments(self, now: datetime) -> bool:
         with self._bridge.reading() as session:
             mark, run = mark_of(session, PAYMENTS), published(session)
+        if run is None:
+            return False
+        since = counts_from(run.as_of)  # the run knows of those before
         with self._billing.reading() as session:
-            cursor = int(str(mark["cursor"])) if mark else session.scalar(select(func.max(Payment.id))) or 0
+            cursor = int(str(mark["cursor"])) if mark else _first(session, Payment.id, Payment.paid_at >= since)
             columns = (Payment.id, Payment.account_id, Payment.amount, Payment.paid_at, Payment.status)
-            rows = session.execute(select(*columns).where(Payment.id > cursor).order_by(Payment.id).limit(STEP)).all()
+            wanted = select(*columns).where(Payment.id > cursor, Payment.paid_at >= since)
+            rows = session.execute(wanted.order_by(Payment.id).limit(STEP)).all()
         if not rows and mark:
             return False
-        news = self._news(run, [row for row in rows if row[4] == "succeeded"], now) if run is not None else []
+        news = self._news(run, [row for row in rows if row[4] == "succeeded"], now)
         with self._bridge.transaction() as session:
             for one in news:
                 note(session, **one, rules=self._rules)
@@ -114,11 +137,12 @@ class Watch:
             ids = {row[1] for row in rows}
             query = select(Portrait).where(Portrait.run_id == run.id, Portrait.account_id.in_(ids))
             portraits = {one.account_id: one for one in session.scalars(query)}
+        holders = self._holders(ids)
         found = []
         for number, account_id, amount, paid_at, _ in rows:
             portrait = portraits.get(account_id)
-            if portrait is None or paid_at < counts_from(run.as_of):
-                continue  # it is not in the run, or the run knows of the payment
+            if portrait is None or portrait.customer_no != holders.get(account_id):
+                continue  # it is not in the run, or was somebody else's then
             base = {"account_no": portrait.account_no, "customer_no": portrait.customer_no, "at": paid_at}
             months = self._rules.events["large_payment"].months
             if months and portrait.fee_year and float(amount) >= months * portrait.fee_year / 12:
@@ -129,6 +153,12 @@ class Watch:
                 kind = {"kind": "cleared", "cause": f"payment:{number}:cleared", "data": {"yuan": float(amount)}}
                 found.append(base | kind | {"segment": falls_to})
         return found
+
+    def _holders(self, ids: Collection[int]) -> dict[int, str]:
+        """Return whose the accounts are now."""
+        query = select(Account.id, Customer.customer_no).join(Customer, Customer.id == Account.customer_id)
+        with self._billing.reading() as session:
+            return dict(session.execute(query.where(Account.id.in_(ids))).tuples().all())
 
     def _settled(self, run: SegmentRun, portrait: Portrait, account_id: int, now: datetime) -> str | None:
         """Return what an account at high risk for arrears becomes now that nothing is overdue, else None."""
@@ -150,8 +180,15 @@ def values_of(portrait: Portrait) -> dict[str, Any]:
     return {name: getattr(portrait, name) for name in (*FEATURES, *CLASSES)}
 
 
-def _before(session: Session, since: datetime) -> int:
-    return session.scalar(select(func.max(WorkOrder.id)).where(WorkOrder.opened_at < since)) or 0
+def _since(session: Session, now: datetime) -> datetime:
+    run = published(session)
+    return counts_from(run.as_of) if run is not None else now - timedelta(days=1)
+
+
+def _first(session: Session, key: InstrumentedAttribute[int], wanted: ColumnElement[bool]) -> int:
+    """Return the number after which the first wanted row comes; there are some that came in another order."""
+    found = session.scalar(select(func.min(key)).where(wanted))
+    return found - 1 if found is not None else session.scalar(select(func.max(key))) or 0
 
 
 def _accounts(session: Session, account_no: str | None, customer_no: str | None) -> list[tuple[str, str | None]]:

@@ -28,6 +28,7 @@ from api.channels.web import session_answer
 from api.channels.wechat.agree import PAGE
 from api.channels.wechat.errors import WeChatRefused, WeChatUnreachable
 from api.deps import Parts, PartsDep
+from api.fitting import shown_to
 from api.schemas import SessionAnswer
 from core.channel.link import begun, is_gone
 from core.channel.tables import WECHAT, ChannelUser
@@ -156,7 +157,8 @@ def _session_of(session: Session, parts: Parts, user_id: int) -> SessionAnswer:
     conversation = find_conversation(session, user.conversation_id, lock=True)
     if conversation.mode == "closed":
         conversation = begun(session, user, now=parts.clock())
-    return session_answer(parts, conversation.id, conversation.mode, via="h5", user_id=user.id)
+    large = shown_to(parts.book, session, conversation, now=parts.clock()).large_type
+    return session_answer(parts, conversation.id, conversation.mode, via="h5", user_id=user.id, large_type=large)
 
 
 def _user_in(parts: Parts, ticket: str) -> int | None:

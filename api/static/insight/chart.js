@@ -68,12 +68,19 @@ function ChartCard({ chart }) {
   </section>`;
 }
 
+function onOneCanvas(one) {
+  const made = one.renderToCanvas({ pixelRatio: 2 });
+  made.className = "paper";
+  return made;
+}
+
 /* On paper the page is as wide as A4 lying; the drawings are made anew for it, at once and without moving. */
 function fitCharts(printing) {
   document.documentElement.classList.toggle("printing", printing);
   for (const one of drawn) {
     one.resize({ animation: { duration: 0 } });
-    one.getZr().refreshImmediately(); /* the paper does not wait for the next frame */
+    one.getDom().querySelector(".paper")?.remove();
+    if (printing) one.getDom().append(onOneCanvas(one)); /* the paper does not wait for the next frame */
   }
 }
 addEventListener("beforeprint", () => fitCharts(true));

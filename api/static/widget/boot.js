@@ -4,7 +4,7 @@ class Widget {
     this.base = base;
     this.full = full;
     this.root = root;
-    this.big = store.read("big", false) === true;
+    this.chosenBig = store.read("big", null); /* what was chosen here goes before what the session suggests */
     this.shown = false;
     this.changed = () => this.schedule();
     this.chat = this.chatOf(null);
@@ -86,9 +86,14 @@ class Widget {
     return this.chat.say(String(text));
   }
 
+  get big() {
+    if (typeof this.chosenBig === "boolean") return this.chosenBig;
+    return this.chat?.sessions.current?.large_type === true;
+  }
+
   toggleBig() {
-    this.big = !this.big;
-    store.write("big", this.big);
+    this.chosenBig = !this.big;
+    store.write("big", this.chosenBig);
     this.draw();
   }
 }

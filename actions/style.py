@@ -1,0 +1,29 @@
+"""Wording fitted to who asks (data/segments/service.yaml): other words around the same figures, never other figures.
+
+Nothing is left out: plain wording puts one sentence on each line. What is said of a danger is the same for everybody.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from actions.reply import Reply
+
+PLAIN = "plain"
+_UNTOUCHED = "utter_danger"  # begins the responses that say what to do in a danger
+# The end of a sentence that another one follows on the same line, brackets and quotation marks closed.
+_BETWEEN = re.compile(r"(?<=[。！？])(?![）」”』)\n])(?=\S)|(?<=[。！？][）」”』)])(?![。！？\n])(?=\S)")
+
+
+def dressed(reply: Reply, style: str) -> Reply:
+    """Return a reply in a style; its cards, buttons and commands are as they were."""
+    if style != PLAIN or reply.response.startswith(_UNTOUCHED) or reply.handoff == "danger":
+        return reply
+    values = {name: by_lines(text) for name, text in reply.values.items()}
+    return replace(reply, values=values, lead=by_lines(reply.lead))
+
+
+def by_lines(text: str) -> str:
+    """Return a text with each sentence on a line of its own; not a character is changed besides."""
+    return _BETWEEN.sub("\n", text)

@@ -1,0 +1,94 @@
+"""What is known of a customer as a kind of customer: for staff alone, with what it means for the talk.
+
+From the portraits of the published run and what happened since; no name, number or address in it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.agent import Agent
+from core.call_back import manager_of
+from core.clock import SHANGHAI
+from core.conversation import Conversation
+from core.fitting import Fitting, Service
+from core.portrait.catalogue import Catalogue, Feature
+from core.portrait.tables import Portrait
+from core.segment.standing import Standing, standing_of
+
+
+def portrait_of(
+    session: Session, conversation: Conversation, *, fitting: Fitting, catalogue: Catalogue
+) -> dict[str, Any] | None:
+    """Return segment, tags, figures, what they mean, and the manager; None of somebody whom nobody knows.
+
+    `thin`: why too little is known to tell; `manager_due`: such a customer should have a manager and has none.
+    """
+    customer_no, accounts = conversation.customer_no, list(conversation.accounts)
+    if customer_no is None and not accounts:
+        return None
+    standing = standing_of(session, customer_no=customer_no, account_nos=accounts)
+    service, rules = fitting.service_for(standing), fitting.rules
+    manager = _manager(session, customer_no)
+    tags = [tag for tag in (*rules.tags, *rules.of_events) if tag.key in standing.tags]
+    return {
+        "segment": rules.name_of(standing.segment or service.segment), "segment_key": standing.segment,
+        "served_as": rules.name_of(service.segment),
+        "tags": [{"key": tag.key, "label": tag.name, "why": tag.why} for tag in tags],
+        "thin": _thin(standing, fitting), "figures": _figures(session, standing, service, fitting, catalogue),
+        "talk": [one for one in service.talk if one], "manager": manager,
+        "manager_due": fitting.words.due_manager if service.manager and manager is None else None,
+        "can_have_manager": customer_no is not None,
+    }  # fmt: skip
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Return the catalogue of features, read once a process."""
+    return Catalogue.load()
+
+
+def _manager(session: Session, customer_no: str | None) -> dict[str, Any] | None:
+    row = manager_of(session, customer_no)
+    if row is None:
+        return None
+    agent = session.get_one(Agent, row.agent_id)
+    return {"agent_id": agent.id, "name": agent.name, "since": row.since.astimezone(SHANGHAI).isoformat()}
+
+
+def _thin(standing: Standing, fitting: Fitting) -> str | None:
+    if not standing.thin:
+        return None
+    why = next((one.thin for one in standing.accounts if one.thin), "new")
+    return fitting.words.thin[why]
+
+
+def _figures(
+    session: Session, standing: Standing, service: Service, fitting: Fitting, catalogue: Catalogue
+) -> list[dict[str, str]]:
+    """Return the figures of the account that gave the segment, those that are known."""
+    numbers = [one.account_no for one in standing.accounts if one.segment == standing.segment]
+    if standing.run_id is None or not numbers:
+        return []
+    query = select(Portrait).where(Portrait.run_id == standing.run_id, Portrait.account_no.in_(numbers))
+    row = session.scalar(query.order_by(Portrait.fee_year.is_(None), Portrait.fee_year.desc(), Portrait.account_id))
+    if row is None:
+        return []
+    found = [(catalogue[key], getattr(row, key)) for key in service.figures]
+    return [
+        {"key": feature.key, "name": feature.name, "text": _said(feature, value, fitting)}
+        for feature, value in found if value is not None
+    ]  # fmt: skip
+
+
+def _said(feature: Feature, value: float, fitting: Fitting) -> str:
+    words = fitting.words
+    if feature.unit == words.ratio_unit:
+        return words.share.format(value=value * 100)
+    if feature.unit == words.yes_no_unit:
+        return words.yes if value else words.no
+    return words.number.format(value=value, unit=feature.unit)
