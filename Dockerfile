@@ -59,7 +59,7 @@ COPY data data
 ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DIANFU_API_HOST=0.0.0.0
 USER 10001
 EXPOSE 8000
-# For the bridge; compose.yaml gives the action server its own.
+# For the bridge; compose.yaml gives the others their own.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["python", "-c", \
     "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 CMD ["python", "-m", "api"]

@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 
-
 STYLES = ("plain", "business")  # besides the usual wording (core.fitting)
 
 
@@ -43,7 +42,7 @@ class Phrases:
     def in_style(self, style: str) -> Phrases:
         """Return the phrases of a style; those that it does not change are as they were."""
         changed = self._styled.get(style)
-        return Phrases(self._phrases | changed, self._styled) if changed else self
+        return Phrases({**self._phrases, **changed}, self._styled) if changed else self
 
     def say(self, key: str, /, **values: object) -> str:
         """Return a phrase with its values.

@@ -31,6 +31,7 @@ from core.outage import outage_at
 from core.place import Place, locate
 from core.recommend.choosing import choose, held_out, is_due, is_quiet, refused
 from core.recommend.engines import Case
+from core.recommend.nothing import nothing_of
 from core.recommend.offer import Offer
 from core.recommend.record import ACCEPTED, REFUSED, Decided, Told
 from core.recommend.rules import After, Rules, recommend_rules
@@ -43,6 +44,7 @@ log = structlog.get_logger("actions.recommendation")
 KIND = "recommendation"  # of the slot `form`, and type of the message
 CHOICE = "offer_"  # begins what a button of ours gives
 HOW, NOT_NOW, NEVER, NEVER_THIS = "how", "not_now", "never", "never_this"
+_WORDS = {NEVER: NEVER, NEVER_THIS: NEVER_THIS, NOT_NOW: NOT_NOW, HOW: HOW, "never_open": NEVER}  # asked in this order
 _FORM, _INFORM = "action_form", "inform"
 _MOST_ORDERS = 20
 
@@ -82,11 +84,17 @@ def _said(services: Services, question: Question, *, is_open: bool) -> str | Non
     if chosen is not None and question.text.startswith("/"):
         name = chosen.removeprefix(CHOICE).partition(":")[0]
         return name if name in (HOW, NOT_NOW, NEVER) else None
+    if _other_form(question) and _takes_prose(question.slots["form"]):
+        return None  # what is complained of may well be that somebody calls to sell things
     text = question.text.strip()
-    for name in (NEVER, NEVER_THIS, NOT_NOW, HOW) if is_open else (NEVER,):
+    for name, meant in _WORDS.items() if is_open else ((NEVER, NEVER),):
         if re.fullmatch(services.phrases.raw(f"recommendation.words.{name}"), text):
-            return name
+            return meant
     return None
+
+
+def _takes_prose(form: Mapping[str, Any]) -> bool:
+    return bool(form.get("free") or form.get("prose"))
 
 
 def _about(question: Question, form: Mapping[str, Any] | Any) -> tuple[str | None, str]:
@@ -193,6 +201,9 @@ def _told(
     account = find_account(session, account_no=str(reply.slots["account_asked"]), allowed=who.accounts)
     if account.closed_on is not None and account.closed_on <= question.today:
         return None
+    unfit, nothing = after.unfit(reply.response, rules.kinds), nothing_of(services.billing)
+    if rules.kinds.keys() <= nothing.of(account.account_no, question.today) | unfit:
+        return None
     owner = account.customer.customer_no
     customers = tuple(dict.fromkeys([owner, *([who.customer_no] if who.customer_no else [])]))
     with services.bridge.reading() as bridge:
@@ -203,7 +214,7 @@ def _told(
     if _matters_more(services, question, account, rules):
         return None
     case = Case(session, account, services.book, energy_facts(), rules, question.today)
-    offer = choose(case, segment, without=after.without, never=never)
+    offer = choose(case, segment, without=unfit, never=never, nothing=nothing)
     if offer is None:
         return None
     business = account.customer.kind != "person" or segment in rules.figures_first
@@ -243,7 +254,7 @@ def _message(services: Services, offer: Offer, told: Told, business: bool, today
 
 def _open(services: Services, told: Told) -> dict[str, Any]:
     """Return the slot with which a typed answer is understood (bot/forms.py)."""
-    words = [services.phrases.raw(f"recommendation.words.{name}") for name in (NEVER, NEVER_THIS, NOT_NOW, HOW)]
+    words = [services.phrases.raw(f"recommendation.words.{name}") for name in _WORDS]
     return {
         "kind": KIND, "action": KIND, "offer": told.kind, "account": told.account_no, "quiet": True, "intents": [],
         "entities": [], "words": [], "free": False, "pattern": "|".join(f"(?:{one})" for one in words),

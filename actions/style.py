@@ -5,15 +5,15 @@ Nothing is left out: plain wording puts one sentence on each line. What is said 
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
+from unicodedata import category
 
 from actions.reply import Reply
+from core.text import SENTENCE_END
 
 PLAIN = "plain"
 _UNTOUCHED = "utter_danger"  # begins the responses that say what to do in a danger
-# The end of a sentence that another one follows on the same line, brackets and quotation marks closed.
-_BETWEEN = re.compile(r"(?<=[。！？])(?![）」”』)\n])(?=\S)|(?<=[。！？][）」”』)])(?![。！？\n])(?=\S)")
+_CLOSING = ("Pe", "Pf", "Po")  # brackets, quotation marks and further marks belong to the sentence before
 
 
 def dressed(reply: Reply, style: str) -> Reply:
@@ -26,4 +26,8 @@ def dressed(reply: Reply, style: str) -> Reply:
 
 def by_lines(text: str) -> str:
     """Return a text with each sentence on a line of its own; not a character is changed besides."""
-    return _BETWEEN.sub("\n", text)
+    lines = ""
+    for part in SENTENCE_END.split(text):
+        joined = not lines or lines.endswith("\n") or not part or part[0].isspace() or category(part[0]) in _CLOSING
+        lines += part if joined else f"\n{part}"
+    return lines

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, StatementError
@@ -19,9 +19,8 @@ from sqlalchemy.orm import Session
 from api.bus import MemoryBus
 from api.desk_news import Change, DeskNews
 from api.escalation import Escalation
-from api.fitting import shown_to
 from api.grants import apply_grants
-from api.identity import metadata_of
+from api.identity import Asker, asker_of, metadata_of
 from api.inbound import Inbound
 from api.metrics import Metrics
 from api.offers import follow, parted, settled
@@ -30,13 +29,11 @@ from api.reception import SAY, Reception
 from api.store import Store
 from api.turns import Outcome, Question, Turns, TurnWaits, recorded
 from core import conversation as log_of
-from core.channel.writer import earlier_talks, writes
+from core.channel.writer import writes
 from core.clock import Clock
 from core.conversation import Conversation, Draft, Message
-from core.fitting import Service
 from core.handoff import life
 from core.handoff.book import Book
-from core.pinned import pinned
 from core.proactive.kinds import Notices
 from core.proactive.said import bring_in
 from core.safety import Danger
@@ -168,11 +165,19 @@ class Dialogue:
         elif (own := self._reception.answer(session, conversation, message, now=now)) is not None:
             drafts = own
         else:
-            first = log_of.open_turns(session, conversation.id)[0]
-            question = Question(conversation, message, next_in_line=first.seq == message.seq)
-            return question, None, Change.between(session, conversation, message, before)
+            question = Question(conversation, message, self._asker_if_next(session, conversation, message, now=now))
+            # What is for Rasa has opened no case.
+            return question, None, Change.between(session, conversation, message, before) if before else None
         outcome = self._close(session, conversation, message, drafts)
         return Question(conversation, message), outcome, Change.between(session, conversation, message, before)
+
+    def _asker_if_next(
+        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
+    ) -> Asker | None:
+        """Return what is known of who asks; None if another question comes first, after which more may be known."""
+        if log_of.open_turns(session, conversation.id)[0].seq != message.seq:
+            return None
+        return asker_of(session, conversation, message, book=self._book, now=now)
 
     # -- the turn
 
@@ -199,7 +204,7 @@ class Dialogue:
         self._bus.publish(conversation.id, {"kind": "typing", "author": "bot", "on": True})
         try:
             with self._metrics.rasa_seconds.time():
-                turn = await self._put_to_rasa(conversation, message)
+                turn = await self._put_to_rasa(question)
             self._metrics.turns.labels("answered").inc()
             return turn
         except RasaFailed as error:
@@ -235,25 +240,18 @@ class Dialogue:
             self._bus.publish(question.conversation.id)
             raise TurnWaits
 
-    async def _put_to_rasa(self, conversation: Conversation, message: Message) -> BotTurn:
-        """Ask Rasa, with what is known of who asks; what they filed before it was one conversation is theirs too."""
-        known, proved = conversation.customer_no is not None, bool(conversation.accounts)
-
-        def before(session: Session) -> tuple[tuple[str, ...], str | None, Service]:
-            talks = earlier_talks(session, message, proved=proved) if known else ()
-            service = shown_to(self._book, session, conversation, now=self._clock())
-            return talks, pinned(session, conversation.id, now=message.at, until=message.seq), service
-
-        talks, place, service = await self._store.read(before)
+    async def _put_to_rasa(self, question: Question) -> BotTurn:
+        """Ask Rasa, with what is known of who asks."""
+        conversation, message, now = question.conversation, question.message, self._clock()
+        asker = question.asker or await self._store.read(
+            lambda session: asker_of(session, conversation, message, book=self._book, now=now)
+        )
         text, is_payload = message.text, False
         if message.payload and message.payload.startswith(SAY):
             text = message.payload.removeprefix(SAY)
         elif message.payload:
             text, is_payload = message.payload, True
-        metadata = metadata_of(
-            conversation, message, talks, service, key=self._identity_key, book=self._book, now=self._clock(),
-            place=place,
-        )  # fmt: skip
+        metadata = metadata_of(conversation, message, asker, key=self._identity_key, book=self._book, now=self._clock())
         return await self._rasa.turn(
             sender=conversation.sender, text=text if is_payload else typed(text)[:MAX_TO_RASA], payload=is_payload,
             metadata=metadata, within=self._deadline * RASA_SHARE,
@@ -288,8 +286,10 @@ class Dialogue:
         calm = bool(drafts) and not overtaken and answer.handoff is None and conversation.mode == "bot"
         offers = settled(session, conversation, message, offers, grants, welcome=calm, key=key, now=now)
         outcome = self._close(session, conversation, message, drafts + offers)
-        if calm and not offers:
+        if calm and not offers and drafts != [self._reception.apology(message)]:
             follow(session, conversation, message, self._notices, now=now)
+        if calm and before is None and not grants:
+            return outcome, None  # the bot has it and nobody was asked for
         return outcome, Change.between(session, conversation, message, before)
 
     def _close(self, session: Session, conversation: Conversation, message: Message, drafts: list[Draft]) -> Outcome:

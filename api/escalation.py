@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +17,7 @@ from core.handoff.summary import talk_of
 from core.handoff.words import HANDOFF
 
 REQUEST = "/request_human"  # payload of the model's own buttons for a person
+Earlier = Callable[[], list[Message]]  # what the customer has said before, lately
 NOT_OURS = "out_of_scope"  # rightly not answered, or not understood: nobody knows, so it only makes us offer a person
 
 
@@ -39,10 +42,14 @@ class Escalation:
         """Decide on an answer: `handoff` is what the model asks for, `failed` that there was no answer at all."""
         if handoff:
             return Verdict(drafts, handoff if handoff in self._book.rules.reasons else "asked")
-        talk = [row for row in talk_of(session, message.conversation_id, now=now) if row.author == "customer"]
-        earlier = [row for row in talk if row.seq < message.seq]
+
+        @cache  # what most answers can be judged without is not even read
+        def earlier() -> list[Message]:
+            talk = talk_of(session, message.conversation_id, now=now)
+            return [row for row in talk if row.author == "customer" and row.seq < message.seq]
+
         if failed:
-            return self._system(session, drafts, earlier)
+            return self._system(session, drafts, earlier())
         if not drafts:
             return Verdict(drafts)
         if (row := self._failures(message, earlier)) is not None:
@@ -56,17 +63,22 @@ class Escalation:
         )  # fmt: skip
         return Verdict([], "system_failed") if again else Verdict(drafts)
 
-    def _failures(self, message: Message, earlier: list[Message]) -> str | None:
-        rules, count = self._book.rules, 0
-        for row in [message, *reversed(earlier)]:
-            if not rules.failed(row.understood) and not _is_not_ours(row):
+    def _failures(self, message: Message, earlier: Earlier) -> str | None:
+        rules, count = self._book.rules, 1
+        if not self._missed(message):
+            return None
+        for row in reversed(earlier()):
+            if not self._missed(row):
                 break
             count += 1
         if count >= rules.failures["hand_over"] and rules.failed(message.understood):
             return "hand_over"
         return "offer" if count >= rules.failures["offer"] else None
 
-    def _by_rule(self, message: Message, drafts: list[Draft], earlier: list[Message]) -> Verdict:
+    def _missed(self, message: Message) -> bool:
+        return self._book.rules.failed(message.understood) or _is_not_ours(message)
+
+    def _by_rule(self, message: Message, drafts: list[Draft], earlier: Earlier) -> Verdict:
         understood = message.understood or {}
         intent = str(understood.get("intent", ""))
         rule = self._book.rules.intent_rule(intent)
@@ -74,7 +86,7 @@ class Escalation:
             return Verdict(drafts)
         if rule.how == "at_once":
             return Verdict(drafts, rule.reason)
-        known = any((row.understood or {}).get("intent") == intent for row in earlier)
+        known = any((row.understood or {}).get("intent") == intent for row in earlier())
         return Verdict(drafts) if known else self._offered(drafts)
 
     def _offered(self, drafts: list[Draft]) -> Verdict:

@@ -55,9 +55,12 @@ def settled(
 def follow(
     session: Session, conversation: Conversation, message: Message, notices: Notices | None, *, now: datetime
 ) -> None:  # fmt: skip
-    """Append an offer of a campaign that waits for this customer, where nothing matters more than the answer did."""
+    """Append an offer of a campaign that waits for this customer, where nothing matters more than the answer did.
+
+    What nobody has understood, as the bot was away, was not answered either.
+    """
     understood = message.understood or {}
-    if notices is None or understood.get("form") or understood.get("intent") in UNKNOWN or not _is_single(message):
+    if notices is None or not understood or understood.get("form") or understood.get("intent") in UNKNOWN or not _is_single(message):
         return
 
     def busy() -> bool:

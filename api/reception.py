@@ -14,7 +14,7 @@ from api.waiting_room import WaitingRoom
 from api.wording import Wording
 from core import conversation as log_of
 from core import outbox, survey
-from core.conversation import Conversation, Draft, Message
+from core.conversation import Conversation, Draft, LastSaid, Message
 from core.fields import Keyring
 from core.hall import issue
 from core.hall_words import HALL_CODE, HALL_CODE_SHOWN, HallWords
@@ -83,7 +83,8 @@ class Reception:
             return False
         if payload is not None:
             return payload.startswith(RATE)
-        return self._comment_on(session, conversation, conversation.next_seq, now) is not None
+        last = log_of.last_before(session, conversation.id, conversation.next_seq)
+        return self._comment_on(session, conversation, last, now) is not None
 
     def answer(
         self, session: Session, conversation: Conversation, message: Message, *, now: datetime
@@ -97,9 +98,10 @@ class Reception:
             return self._room.waiting(session, conversation, message, now=now)
         if conversation.mode in WITH_PERSON:
             return self._room.with_person(session, conversation, message, now=now)
-        if message.payload is None and (row := self._comment_on(session, conversation, message.seq, now)) is not None:
+        last = log_of.last_before(session, conversation.id, message.seq) if message.payload is None else None
+        if (row := self._comment_on(session, conversation, last, now)) is not None:
             return [survey.comment(session, row, message.text, book=self._book, now=now)]
-        return self._room.with_bot(session, conversation, message, now=now)
+        return self._room.with_bot(session, conversation, message, last=last, now=now)
 
     def beside(
         self, session: Session, conversation: Conversation, message: Message, answer: Draft, *, now: datetime
@@ -141,8 +143,8 @@ class Reception:
         return [survey.rate(session, conversation, payload, book=self._book, now=now)]
 
     def _comment_on(
-        self, session: Session, conversation: Conversation, before: int, now: datetime
+        self, session: Session, conversation: Conversation, last: LastSaid | None, now: datetime
     ) -> survey.Survey | None:
         if conversation.mode not in ("bot", "closed"):
             return None
-        return survey.wants_comment(session, conversation, before=before, book=self._book, now=now)
+        return survey.wants_comment(session, conversation, last=last, book=self._book, now=now)

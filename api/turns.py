@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from api.identity import Asker
 from api.store import Store
 from core import conversation as log_of
 from core.conversation import Conversation, Message
@@ -38,7 +39,7 @@ class Question:
 
     conversation: Conversation
     message: Message
-    next_in_line: bool = False  # it is new and nothing before it waits: no need to look again
+    asker: Asker | None = None  # it is new and nothing before it waits: no need to look again
 
     @property
     def key(self) -> Key:
@@ -95,7 +96,7 @@ class Turns:
         if known:
             return known
         future = self._waiting[question.key] = asyncio.get_running_loop().create_future()
-        fresh = question.next_in_line and question.key not in self._taken
+        fresh = question.asker is not None and question.key not in self._taken
         self._wake(question.conversation.id, question if fresh else None)
         return future
 

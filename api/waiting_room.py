@@ -13,7 +13,7 @@ from api.metrics import Metrics
 from api.wording import Wording
 from core import conversation as log_of
 from core import outbox
-from core.conversation import CLOSING, Button, Conversation, Draft, Message
+from core.conversation import CLOSING, Button, Conversation, Draft, LastSaid, Message
 from core.handoff import life, speech
 from core.handoff.book import Book
 from core.handoff.queue import view_of
@@ -93,9 +93,12 @@ class WaitingRoom:
         return None if _is_for_form(session, conversation, message) else []
 
     def with_bot(
-        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
+        self, session: Session, conversation: Conversation, message: Message, *, last: LastSaid | None, now: datetime
     ) -> list[Draft] | None:
-        """Answer what concerns people although the bot has the conversation; None if it is for Rasa."""
+        """Answer what concerns people although the bot has the conversation; None if it is for Rasa.
+
+        `last`: what was said before a typed message.
+        """
         payload, words = message.payload, self._book.words
         if payload == LEAVE_QUEUE:
             return [Draft("system", self._wording.left_queue)]
@@ -103,7 +106,7 @@ class WaitingRoom:
             return [Draft("system", words.handed_back, "notice")]
         if payload == LEAVE_MESSAGE:
             return self._late_message(session, conversation, message, now=now)
-        wanted = payload is None and self._is_message(session, conversation, message, now)
+        wanted = payload is None and self._wants_message(last, now)
         asks = payload is None and self._wording.asks_for_person(message.text)
         if payload in (HANDOFF, KEEP_WAITING) or asks:
             return self.enter(session, conversation, "asked", now=now)
@@ -182,9 +185,8 @@ class WaitingRoom:
     def _has_place(self, payload: dict[str, Any]) -> bool:
         return bool(payload.get("address")) or self._wording.names_place(str(payload.get("description") or ""))
 
-    def _is_message(self, session: Session, conversation: Conversation, message: Message, now: datetime) -> bool:
+    def _wants_message(self, last: LastSaid | None, now: datetime) -> bool:
         """Tell whether the last thing said was the invitation to write a message to the agents."""
-        last = session.get(Message, (conversation.id, message.seq - 1))
         patience: timedelta = self._book.limits.minutes("message_text")
         return last is not None and last.type == MESSAGE_WANTED and now - last.at <= patience
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -106,6 +105,14 @@ def overdue(session: Session, *, now: datetime) -> int:
     return session.scalar(query) or 0
 
 
+def falls_to(session: Session, conversation_id: str, agent_id: int) -> bool:
+    """Tell whether an agent has to call the customer of a conversation."""
+    query = select(CallBack.id).where(
+        CallBack.conversation_id == conversation_id, CallBack.agent_id == agent_id, CallBack.state == OPEN
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
 def find(session: Session, call_back_id: int, *, lock: bool = False) -> CallBack:
     """Return one; raises CallBackNotFound."""
     row = session.get(CallBack, call_back_id, with_for_update=lock)
@@ -158,16 +165,6 @@ def manager_of(session: Session, customer_no: str | None) -> CustomerManager | N
     row = session.get(CustomerManager, customer_no) if customer_no else None
     agent = session.get(Agent, row.agent_id) if row is not None else None
     return row if agent is not None and agent.active else None
-
-
-def managers_of(session: Session, customer_nos: list[str]) -> Mapping[str, int]:
-    """Return the same for many, as agent by customer."""
-    query = (
-        select(CustomerManager.customer_no, CustomerManager.agent_id)
-        .join(Agent, Agent.id == CustomerManager.agent_id)
-        .where(CustomerManager.customer_no.in_(customer_nos), Agent.active.is_(True))
-    )
-    return {customer_no: agent_id for customer_no, agent_id in session.execute(query)}
 
 
 def set_manager(session: Session, customer_no: str, agent_id: int | None, *, now: datetime) -> bool:

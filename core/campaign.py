@@ -7,23 +7,26 @@ ever again, is not among the recipients.
 
 from __future__ import annotations
 
+import re
 import secrets
+import unicodedata
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.campaign_reach import Reach
 from core.proactive import broadcast
 from core.proactive.kinds import Notices
-from core.proactive.tables import OFFER, Broadcast
+from core.proactive.tables import OFFER, Broadcast, Send
 from core.recommend.rules import Rules
 from core.recommend.tables import Campaign
 from core.segment.tables import SEGMENTS
 
 DRAFT, APPROVED, RUNNING, STOPPED, DONE = "draft", "approved", "running", "stopped", "done"
 MAX_NAME = 60
+_MARKUP = re.compile(r"[<>{}]|weixin:|javascript:", re.IGNORECASE)  # WeChat makes links of <a>, and acts on some
 
 
 class BadCampaign(ValueError):
@@ -77,15 +80,26 @@ def check_text(rules: Rules, text: str) -> None:
     """See that a text may be sent to many.
 
     Raises:
-        BadCampaign: if it is empty or too long, names a group, or presses people.
+        BadCampaign: if it is empty or too long, holds markup or what cannot be seen, names a group, or presses people.
     """
-    rule = rules.campaigns
-    if not 0 < len(text) <= rule.longest:
+    rule, bare = rules.campaigns, _bare(text)
+    if not 0 < len(text) <= rule.longest or not bare:
         raise BadCampaign("text")
-    if found := [word for word in rule.segment_words if word in text]:
+    if found := [*dict.fromkeys(_MARKUP.findall(text)), *(one for one in text if not _is_plain(one))]:
+        raise BadCampaign("markup", found)
+    if found := [word for word in rule.segment_words if word in bare]:
         raise BadCampaign("segment_words", found)
-    if found := [word for word in rule.pressure_words if word in text]:
+    if found := [word for word in rule.pressure_words if word in bare]:
         raise BadCampaign("pressure_words", found)
+
+
+def _bare(text: str) -> str:
+    """Return what is read, however it is spaced or written: 限 时 and 限\u200b时 are 限时."""
+    return "".join(one for one in unicodedata.normalize("NFKC", text) if one.isalnum())
+
+
+def _is_plain(one: str) -> bool:
+    return one == "\n" or unicodedata.category(one)[0] != "C"
 
 
 def find(session: Session, campaign_id: int, *, lock: bool = False) -> Campaign:
@@ -106,15 +120,26 @@ def latest(session: Session, *, limit: int = 50) -> list[Campaign]:
     return list(session.scalars(select(Campaign).order_by(Campaign.id.desc()).limit(limit)))
 
 
-def states(session: Session, campaigns: Collection[Campaign]) -> dict[int, str]:
-    """Return the state of each campaign as it is now: one whose broadcast is over is `done`, or was stopped there."""
+def states(session: Session, campaigns: Collection[Campaign], *, now: datetime) -> dict[int, str]:
+    """Return the state of each campaign as it is now: `done` when it is too late to tell it, or stopped elsewhere.
+
+    Offers wait in the conversations: that its broadcast has nothing more to hand out does not end a campaign.
+    """
     ids = [one.broadcast_id for one in campaigns if one.broadcast_id is not None and one.state == RUNNING]
-    query = select(Broadcast.id, Broadcast.state).where(Broadcast.id.in_(ids))
-    sent = {row[0]: row[1] for row in session.execute(query)} if ids else {}
+    query = select(Broadcast.id, Broadcast.state, Broadcast.expires_at).where(Broadcast.id.in_(ids))
+    sent = {row[0]: _state_of(row[1], row[2], now) for row in session.execute(query)} if ids else {}
     return {
         one.id: sent.get(one.broadcast_id, one.state) if one.state == RUNNING and one.broadcast_id else one.state
         for one in campaigns
     }
+
+
+def told(session: Session, campaigns: Collection[Campaign]) -> dict[int, int]:
+    """Return how many customers have read each campaign so far: what is handed out still waits for their next word."""
+    ids = [one.broadcast_id for one in campaigns if one.broadcast_id is not None]
+    query = select(Send.broadcast_id, func.count()).where(Send.broadcast_id.in_(ids), Send.told_at.is_not(None))
+    found = {row[0]: row[1] for row in session.execute(query.group_by(Send.broadcast_id))} if ids else {}
+    return {one.id: found.get(one.broadcast_id, 0) for one in campaigns}
 
 
 def approve(session: Session, campaign_id: int, *, by: int) -> Campaign:
@@ -148,7 +173,7 @@ def start(
         BadCampaign: if the text may not be said any more.
     """
     found = find(session, campaign_id, lock=True)
-    if found.state == STOPPED and found.broadcast_id is not None:
+    if found.broadcast_id is not None and states(session, [found], now=now)[found.id] == STOPPED:
         _resume(session, found, now=now)
         return found
     if found.state != APPROVED:
@@ -174,12 +199,21 @@ def stop(session: Session, campaign_id: int, *, by: str, now: datetime) -> Campa
         CampaignNotFound, WrongStep: if there is none, or it is over.
     """
     found = find(session, campaign_id, lock=True)
-    if states(session, [found])[found.id] == DONE:
+    if states(session, [found], now=now)[found.id] == DONE:
         raise WrongStep(DONE)
     if found.broadcast_id is not None and found.state == RUNNING:
-        broadcast.stop(session, found.broadcast_id, by=by, now=now)
+        sent = broadcast.find(session, found.broadcast_id, lock=True)
+        if sent.state == DONE:  # handed out, and read by few: the rest must not hear it any more (`bring_offer`)
+            sent.state = RUNNING
+        broadcast.stop(session, sent.id, by=by, now=now)
     found.state = STOPPED
     return found
+
+
+def _state_of(sent: str, expires_at: datetime | None, now: datetime) -> str:
+    if sent == STOPPED:
+        return STOPPED
+    return DONE if expires_at is not None and expires_at <= now else RUNNING
 
 
 def _resume(session: Session, found: Campaign, *, now: datetime) -> None:

@@ -106,7 +106,8 @@ class _File(_Strict):
             raise ValueError(f"segments must be {', '.join(SEGMENTS)}")
         if self.segments[HIGH_RISK].flag != self.segments[BASIC].flag:
             raise ValueError("high risk stands in the queue as basic does")
-        named = {key for one in (*self.segments.values(), *self.tags.values()) for key in one.first}
+        given = [one.first for one in self.segments.values()] + [one.first for one in self.tags.values()]
+        named = {key for keys in given for key in keys}
         if unknown := named - set(self.offers):
             raise ValueError(f"no such offers: {', '.join(sorted(unknown))}")
         if unknown := {key for one in self.segments.values() for key in one.figures} - set(FEATURES):

@@ -43,8 +43,8 @@ class Identity:
     """Whom a conversation belongs to. Assurance: 0 anonymous, 1 bound account, 2 fresh one-time code.
 
     `assurance` is 2 only if a fresh code covers all accounts; `assured` are those that one covers. `conversations` were
-    joined to this one: what was filed and promised there is theirs too. `style` of the wording and what a greeting offers
-    `first` are fitted to the customer (`core.fitting`); the segment itself goes no further than the bridge.
+    joined to this one: what was filed and promised there is theirs too. `style` of the wording and what a greeting
+    offers `first` are fitted to the customer (`core.fitting`); the segment itself goes no further than the bridge.
     """
 
     conversation_id: str
@@ -218,7 +218,8 @@ def read_identity(key: str, token: str, *, now: datetime, sender: str) -> Identi
         channel=str(claims.get("channel", "")),
         assured=_accounts(claims, "assured"),
         conversations=tuple(str(one) for one in claims.get("conversations", ())),
-        style=str(claims.get("style", "")), first=tuple(str(one) for one in claims.get("first", ())),
+        style=str(claims.get("style", "")),
+        first=tuple(str(one) for one in claims.get("first", ())),
     )
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from core.conversation import Message
 
 LOCATION = "location"  # type of such a message
 FRESH = timedelta(minutes=30)  # so long it is taken for the place that is meant
+MAX_SEQ = 2**31 - 1  # what the column holds
+_PINS = select(Message.text).where(
+    Message.conversation_id == bindparam("of"), Message.author == "customer", Message.type == LOCATION,
+    Message.at > bindparam("since"), Message.seq <= bindparam("until"),
+)  # fmt: skip
+_PINNED = _PINS.order_by(Message.seq.desc()).limit(1)
 
 
 def pinned(session: Session, conversation_id: str, *, now: datetime, until: int | None = None) -> str | None:
     """Return the address of the newest point sent lately, None if there is none; `until` leaves out later messages."""
-    query = select(Message.text).where(
-        Message.conversation_id == conversation_id, Message.author == "customer", Message.type == LOCATION,
-        Message.at > now - FRESH,
-    )  # fmt: skip
-    if until is not None:
-        query = query.where(Message.seq <= until)
-    return session.scalar(query.order_by(Message.seq.desc()).limit(1))
+    whose = {"of": conversation_id, "since": now - FRESH, "until": MAX_SEQ if until is None else until}
+    return session.scalar(_PINNED, whose)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core import call_back
 from core import conversation as log_of
-from core.conversation import Conversation, Draft, Message
+from core.conversation import Conversation, Draft, LastSaid, Message
 from core.db import BridgeBase, Instant
 from core.handoff.book import Book
 from core.handoff.case import events_of, hold_case, note_event
@@ -109,11 +109,9 @@ def rate(session: Session, conversation: Conversation, payload: str, *, book: Bo
 
 
 def wants_comment(
-    session: Session, conversation: Conversation, *, before: int, book: Book, now: datetime
+    session: Session, conversation: Conversation, *, last: LastSaid | None, book: Book, now: datetime
 ) -> Survey | None:
-    """Return the survey to which typed words belong: the last thing said `before` was the invitation to add some."""
-    query = select(Message).where(Message.conversation_id == conversation.id, Message.seq < before)
-    last = session.scalar(query.order_by(Message.seq.desc()).limit(1))
+    """Return the survey to which typed words belong: the `last` thing said before was the invitation to add some."""
     if last is None or last.type != COMMENT or now - last.at > book.limits.minutes("comment"):
         return None
     answered = select(Survey).where(Survey.conversation_id == conversation.id, Survey.answered_at.is_not(None))

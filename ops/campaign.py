@@ -53,16 +53,16 @@ def _bridge(settings: CoreSettings, *, writing: bool = False) -> Iterator[Sessio
 
 @campaign_app.command("list")
 def show_all(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20) -> None:
-    """List campaigns, the newest first: number, state, name, groups, customers, who agreed, sends by state."""
+    """List campaigns, the newest first: number, state, name, groups, customers, who agreed, sends by state, who read."""
     with _bridge(settings_of(CoreSettings)) as session:
         rows = campaigns.latest(session, limit=limit)
-        states = campaigns.states(session, rows)
+        states, told = campaigns.states(session, rows, now=system_clock()), campaigns.told(session, rows)
         sent = broadcast.counts(session, [row.broadcast_id for row in rows if row.broadcast_id is not None])
         for row in rows:
             counted = " ".join(f"{state} {count}" for state, count in sent.get(row.broadcast_id or 0, {}).items())
             typer.echo(
                 f"{row.id}  {states[row.id]:<8}  {row.name}  {','.join(row.segments)}  customers {row.audience}"
-                f" agreed {row.consenting} held out {row.held_out}  {counted or 'no sends yet'}"
+                f" agreed {row.consenting} held out {row.held_out}  {counted or 'no sends yet'}  told {told[row.id]}"
             )
 
 

@@ -20,6 +20,7 @@ from core.learning import model_change, models
 from core.learning.export import Guard, write
 from core.learning.held_out import SETS
 from core.learning.model_files import Bundle
+from core.learning.model_needs import check_sets
 from core.learning.model_progress import COMPARE, EXPORT, TRAIN, Teller
 from core.learning.models import Garage, ModelError
 from core.learning.tables import ModelVersion
@@ -34,19 +35,6 @@ KEPT = 12  # documents of evaluations, 0.4 MB each
 _READING = ("tests/nlu/*.tsv", "bot/components/*.py", "bot/evaluation/*.py", "bot/language/*.py", "bot/lexicon/*",
             "bot/jieba/*")  # fmt: skip
 _READ = re.compile(r"^(\w+): (\d+) of \d+ messages read")
-_MIB = 1024
-
-
-class NoSets(ModelError):
-    """The validation sets are not installed: they belong to the checkout, and nothing is promoted without them."""
-
-    code = "no_sets"
-
-
-class LowMemory(ModelError):
-    """There is not memory enough to train beside what answers customers."""
-
-    code = "low_memory"
 
 
 class CompareFailed(Exception):
@@ -62,27 +50,6 @@ class Workshop:
     guard: Guard
     show: Show
     clock: Clock
-
-
-def free_mib(path: Path = Path("/proc/meminfo")) -> int | None:
-    """Return the MiB of memory that can be had, None where the system does not tell."""
-    try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", path.read_text(encoding="ascii"), re.MULTILINE)
-    except OSError:
-        return None
-    return int(found[1]) // _MIB if found else None
-
-
-def check_memory(needed: int, free: int | None) -> None:
-    """Raise LowMemory if there is too little."""
-    if free is not None and free < needed:
-        raise LowMemory(f"a training needs {needed} MiB, {free} are free", needed=needed, free=free)
-
-
-def check_sets(root: Path) -> None:
-    """Raise NoSets if the validation sets are not there."""
-    if not any((root / SETS).glob("*.tsv")):
-        raise NoSets(f"{SETS} has no validation sets: a model is compared where the source code is checked out")
 
 
 def train(shop: Workshop, model_id: int, *, force: bool, then_compare: bool) -> ModelVersion:

@@ -17,6 +17,7 @@ from core.learning import model_change, model_progress, models
 from core.learning.export import Guard
 from core.learning.held_out import BadHeldOutFile
 from core.learning.model_files import FOLDER, Busy, ModelFiles
+from core.learning.model_needs import check_memory, free_mib
 from core.learning.model_settings import BadCompareFile, compare_settings
 from core.learning.models import Garage, ModelError
 from core.learning.settings import BadLearningFile
@@ -93,7 +94,7 @@ def _train(garage: Garage, settings: CoreSettings, model_id: int | None, *, comp
     now = system_clock()
     model_change.reconcile(garage, now, alone=True)
     if model_id is None:
-        candidate.check_memory(garage.settings.training.memory_mib, candidate.free_mib())
+        check_memory(garage.settings.training.memory_mib, free_mib())
         with garage.bridge.transaction() as session:
             model_id = models.begin(session, now=now, asked_by=None).id
     row = candidate.train(_workshop(garage, settings), model_id, force=force, then_compare=compare)

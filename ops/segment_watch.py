@@ -1,7 +1,7 @@
-"""Keeps portraits up to date: `python -m ops.segment_watch [--alive FILE]`, at the lowest priority.
+"""Keeps portraits up to date, and what is learned from questions: `python -m ops.segment_watch [--alive FILE]`.
 
-It reads orders and payments, and starts `dianfu segment run` when one is due: in a process of its own, so that what the
-clusters need of memory is given back.
+It reads orders and payments, and starts `dianfu segment run` and `dianfu learn groups` when they are due: in processes
+of their own, one at a time and at low priority, so that what clusters need of memory is given back.
 """
 
 from __future__ import annotations
@@ -15,55 +15,97 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.clock import Clock, system_clock
 from core.db import Database
+from core.learning import jobs
 from core.segment.method import Segmentation
 from core.segment.watch import Due, Watch, due
 from core.settings import CoreSettings
 
-NICE = 19  # whoever answers a customer comes first
+# Whoever answers a customer comes first: this is a tenth of a share. At 19 it would be a seventieth, and among seven
+# busy processes a run would need minutes to be begun at all.
+NICE = 10
 IDLE_SECONDS, AWAY_SECONDS = 5.0, 20.0
 FIRST_RUN_AFTER, AGAIN_AFTER = 20.0, 3600.0  # seconds: the start of the whole comes first; a run that failed waits
+END_WITHIN = 5.0
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Job:
+    """Something to be done in a process of its own."""
+
+    name: str
+    command: tuple[str, ...]
+    about: str = ""
+
+
 class Runner:
-    """Starts runs as processes of their own, one at a time."""
+    """Starts jobs as processes of their own, one at a time."""
 
     def __init__(self, say: Say, *, first_after: float = FIRST_RUN_AFTER, again_after: float = AGAIN_AFTER) -> None:
         self._say, self._again = say, again_after
-        self._process: subprocess.Popen[bytes] | None = None
-        self._not_before = time.monotonic() + first_after
+        self._running: tuple[Job, subprocess.Popen[bytes]] | None = None
+        self._first = time.monotonic() + first_after
+        self._not_before: dict[str, float] = {}  # by the job's name
 
-    def offer(self, wanted: Due | None) -> None:
-        """Start the run that is due, unless one is being made or the last one failed a short while ago."""
-        if self._process is not None:
-            code = self._process.poll()
+    def offer(self, wanted: Sequence[Job]) -> None:
+        """Start the first job that is due, unless one is being done; one that failed waits a while."""
+        if self._running is not None:
+            job, process = self._running
+            code = process.poll()
             if code is None:
                 return
-            self._process = None
-            self._say(f"the segmentation ended ({code})")
-            self._not_before = time.monotonic() + (self._again if code else 0)
-        if wanted is not None and time.monotonic() >= self._not_before:
-            self._say(f"segmentation as of {wanted.as_of}")
-            self._process = subprocess.Popen(command(wanted))
+            self._running = None
+            self._say(f"{job.name} ended ({code})")
+            self._not_before[job.name] = time.monotonic() + (self._again if code else 0)
+        now = time.monotonic()
+        for job in wanted:
+            if now >= self._not_before.get(job.name, self._first):
+                self._start(job)
+                return
+
+    def _start(self, job: Job) -> None:
+        self._say(f"{job.name} {job.about}".rstrip())
+        try:
+            self._running = job, subprocess.Popen(job.command, stdin=subprocess.DEVNULL)
+        except OSError as error:  # no memory or no process to be had
+            self._say(f"{job.name} could not be started: {error}")
+            self._not_before[job.name] = time.monotonic() + self._again
 
     def end(self) -> None:
-        """End the run that is being made; the next one goes on with it."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(10)
+        """End the job that is being done; the next one goes on with it."""
+        if self._running is None or self._running[1].poll() is not None:
+            return
+        process = self._running[1]
+        process.terminate()
+        try:
+            process.wait(END_WITHIN)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
-def command(wanted: Due) -> tuple[str, ...]:
-    """Return the command that makes a run."""
-    return (
-        sys.executable, "-m", "ops", "segment", "run", "--as-of", wanted.as_of.isoformat(), "--seed", str(wanted.seed)
-    )  # fmt: skip
+LEARNING = Job("learning", (sys.executable, "-m", "ops", "learn", "groups"))
+
+
+def run_of(wanted: Due) -> Job:
+    """Return the job that makes a run."""
+    words = ("segment", "run", "--as-of", wanted.as_of.isoformat(), "--seed", str(wanted.seed))
+    return Job("segmentation", (sys.executable, "-m", "ops", *words), f"as of {wanted.as_of}")
+
+
+def wanted(bridge: Database, *, resume_hours: float, now: datetime) -> list[Job]:
+    """Return what is due now."""
+    with bridge.reading() as session:
+        run = due(session, now, resume_hours=resume_hours)
+        return [*([run_of(run)] if run is not None else []), *([LEARNING] if jobs.due(session, now) else [])]
 
 
 def watch(settings: CoreSettings, stop: threading.Event, *, alive: Path | None, clock: Clock, runner: Runner) -> None:
@@ -78,8 +120,7 @@ def watch(settings: CoreSettings, stop: threading.Event, *, alive: Path | None, 
             alive.touch()
         try:
             more = watcher.step(clock())
-            with bridge.reading() as session:
-                runner.offer(due(session, clock(), resume_hours=known.method.resume_hours))
+            runner.offer(wanted(bridge, resume_hours=known.method.resume_hours, now=clock()))
             pause = 0.05 if more else IDLE_SECONDS
         except SQLAlchemyError as error:
             print(f"a database is away: {type(error).__name__}", file=sys.stderr, flush=True)

@@ -24,7 +24,9 @@ SCRIPTS = tuple(
     )
 )  # fmt: skip
 # The supervisor's tabs: each in a function of its own, so that names inside cannot meet; it calls registerTab().
-TABS = tuple(f"desk/{name}.js" for name in ("wall", "quality", "hall", "outgoing", "people", "hours", "audit"))
+TABS = tuple(
+    f"desk/{name}.js" for name in ("wall", "callbacks", "quality", "hall", "outgoing", "people", "hours", "audit")
+)
 LAST = "desk/boot.js"
 STYLES = (
     "widget/cards.css",

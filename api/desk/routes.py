@@ -5,6 +5,7 @@ from __future__ import annotations
 from api.desk import (
     answers,
     audit_view,
+    callbacks,
     canned,
     customer,
     drafts,
@@ -31,6 +32,6 @@ ROUTERS = tuple(
     module.router
     for module in (
         page, login, inbox, talk, handling, customer, orders, photos, drafts, canned, options, socket,
-        wall, figures, export, quality, people, answers, hours, audit_view, hall, outgoing,
+        wall, figures, export, quality, people, answers, hours, audit_view, hall, outgoing, callbacks,
     )
 )  # fmt: skip

@@ -1,8 +1,8 @@
 """Which conversations somebody of the desk may see, and which he may act in.
 
 An agent sees what he holds, what he is offered, what waits in the queue of one of his skills, messages that were left,
-and what a customer's code has opened for him at a counter while its case is open; a supervisor sees all. What is not
-there and what is not his look the same.
+what a customer's code has opened for him at a counter while its case is open, and whom he has to call back; a
+supervisor sees all. What is not there and what is not his look the same.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from api.deps import Parts
 from api.desk.access import Forbidden, Signed
 from core.agent import SUPERVISOR
 from core.audit import AuditEntry, Auditor
+from core.call_back import falls_to
 from core.conversation import Conversation
 from core.hall import HallCode
 from core.hall_counter import opened_by
@@ -60,7 +61,8 @@ def sight_of(session: Session, signed: Signed, conversation_id: str, *, hold: bo
     if conversation is None:
         raise Forbidden
     case = latest_case(session, conversation_id)
-    if not (may_see(signed, conversation, case) or came_by_code(session, signed, case)):
+    seen = may_see(signed, conversation, case) or came_by_code(session, signed, case)
+    if not (seen or falls_to(session, conversation_id, signed.agent_id)):
         raise Forbidden
     holds = case is not None and case.ended_at is None and case.agent_id == signed.agent_id
     if hold and not (holds and conversation.mode in WITH_PERSON):

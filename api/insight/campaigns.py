@@ -98,7 +98,10 @@ class CampaignBody(BaseModel):
 
 
 class CampaignRow(BaseModel):
-    """A campaign as supervisors see it; `sends` by state, `may_approve`: the caller is another than who drafted it."""
+    """A campaign as supervisors see it; `sends` by state, `may_approve`: the caller is another than who drafted it.
+
+    `told`: who has read it; the others hear it after an answer to their next question, if that comes in time.
+    """
 
     id: int
     name: str
@@ -111,6 +114,7 @@ class CampaignRow(BaseModel):
     consenting: int
     held_out: int
     sends: dict[str, int]
+    told: int
     created_by: str | None
     approved_by: str | None
     created_at: datetime
@@ -224,14 +228,14 @@ def _noted(
 
 def _rows(session: Session, parts: Parts, signed: Signed, found: list[Campaign]) -> list[CampaignRow]:
     words, names = words_of(parts.settings.data_dir), agent_names(session)
-    states = campaigns.states(session, found)
+    states, told = campaigns.states(session, found, now=parts.clock()), campaigns.told(session, found)
     sent = broadcast.counts(session, [one.broadcast_id for one in found if one.broadcast_id is not None])
     return [
         CampaignRow(
             id=one.id, name=one.name, segments=one.segments, text=one.text, state=states[one.id],
             segment_names=[words.segments[name] for name in one.segments], state_name=words.states[states[one.id]],
             audience=one.audience, consenting=one.consenting, held_out=one.held_out,
-            sends=sent.get(one.broadcast_id or 0, {}), created_by=names.get(one.created_by or 0),
+            sends=sent.get(one.broadcast_id or 0, {}), told=told[one.id], created_by=names.get(one.created_by or 0),
             approved_by=names.get(one.approved_by or 0), created_at=one.created_at, started_at=one.started_at,
             may_approve=one.state == campaigns.DRAFT and one.created_by not in (None, signed.agent_id),
         )

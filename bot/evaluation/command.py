@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 def _document(sets: Sets, model: Path, wishes: argparse.Namespace) -> None:
     """Write what programs read, in place of tables and pages; whole or not at all."""
     reader = Reader(model)
-    found = document(model, wishes.sets, reader.read_sets(sets, _show), tuple(sets), reader.read)
+    found = document(model, wishes.sets, reader.read_sets(sets, _show), tuple(sets), reader.read, _show)
     wishes.json.parent.mkdir(parents=True, exist_ok=True)
     half = wishes.json.with_name(wishes.json.name + ".half")
     half.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any
 
 from .cases import Case
 from .figures import ALL, DANGER, OUTSIDE, figures_of, groups, share
+from .progress import noticed
 
 VERSION = 1
 KNOWLEDGE, ADDRESSES = "knowledge", "addresses"  # how the names of the sets of two columns begin
@@ -48,16 +49,20 @@ def read_places(folder: Path) -> dict[str, list[tuple[str, list[str]]]]:
 
 
 def document(
-    model: Path, folder: Path, cases: Sequence[Case], names: Sequence[str], read: Callable[[str], Mapping[str, Any]]
+    model: Path, folder: Path, cases: Sequence[Case], names: Sequence[str], read: Callable[[str], Mapping[str, Any]],
+    show: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return figures and messages of all sets of the folder; `cases` are read already, `read` reads the others."""
+    """Return figures and messages of all sets of the folder; `cases` are read already, `read` reads the others.
+
+    `show` gets the progress, as that of `Reader.read_sets`.
+    """
     figures = {name: _without_times(figures_of(found)) for name, found in groups(cases, names).items()}
     messages = {name: [_message(case) for case in found] for name, found in groups(cases, names).items() if name != ALL}
     for name, questions in read_questions(folder).items():
-        messages[name] = [_answered(one, read(one.text)) for one in questions]
+        messages[name] = [_answered(one, read(one.text)) for one in noticed(name, questions, show)]
         figures[name] = _knowledge_figures(messages[name])
     for name, rows in read_places(folder).items():
-        messages[name] = [_placed(text, values, read(text)) for text, values in rows]
+        messages[name] = [_placed(text, values, read(text)) for text, values in noticed(name, rows, show)]
         exact = share(sum(one["right"] for one in messages[name]), len(rows))
         figures[name] = {"messages": len(rows), "addresses_exact": exact}
     sha256 = hashlib.sha256(model.read_bytes()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from rasa.core.agent import Agent
 from rasa.core.channels.channel import UserMessage
 
 from .cases import Case, Line
+from .progress import noticed
 
 # The day on which the writers of the validation files asked.
 ASKED_AT = "2026-11-22T10:00:00+08:00"
-NOTICE_EVERY = 100
 _WARM_UP = ("你好", "上个月电费多少钱")
 
 
@@ -44,10 +44,11 @@ class Reader:
         for text in _WARM_UP:
             await self._parse(text)
         cases = []
-        for name, line in _noticed(sets, show):
-            begun = time.perf_counter()
-            read = await self._parse(line.text)
-            cases.append(Case(name, line.text, line.intent, line.entities, read, time.perf_counter() - begun))
+        for name, lines in sets.items():
+            for line in noticed(name, lines, show):
+                begun = time.perf_counter()
+                read = await self._parse(line.text)
+                cases.append(Case(name, line.text, line.intent, line.entities, read, time.perf_counter() - begun))
         return cases
 
     async def _parse(self, text: str) -> dict[str, Any]:
@@ -63,11 +64,3 @@ def newest_model(folder: Path) -> Path:
     if not models:
         raise NoModel(f"no model in {folder.name}/: run make train")
     return models[-1]
-
-
-def _noticed(sets: Mapping[str, Sequence[Line]], show: Callable[[str], None]) -> Iterator[tuple[str, Line]]:
-    for name, lines in sets.items():
-        for number, line in enumerate(lines, 1):
-            yield name, line
-            if number % NOTICE_EVERY == 0 or number == len(lines):
-                show(f"{name}: {number} of {len(lines)} messages read")

@@ -35,7 +35,8 @@ from core.survey import Survey
 FORGET = "forget"  # kind of the outbox: photos on disk, the dialogue model's memory, pushes of the last moment
 ERASED = "erased"  # type of a message of which nothing but its place is left
 KEPT_IN_EVENTS = ("reason", "skill", "priority", "nobody", "due_at", "certain", "what", "by", "why", "score", "auto")
-TRACE = 4  # hexadecimal digits
+TRACE = 4  # hexadecimal digits of the hash, after as many of the month or so in which somebody left
+TRACE_DAYS, TRACE_SPANS = 30, 6  # a trace is kept until its sixth span of days has passed: never for more than 180 days
 RETRIED_FOR = timedelta(minutes=1)  # so long a channel may push the same once more
 
 
@@ -48,7 +49,7 @@ def user_left(session: Session, user: ChannelUser, now: datetime, *, key: str = 
         return []
     conversations = _conversations_of(session, user)
     had_bound = bool(accounts_of_user(session, user))
-    user.trace = trace_of(user, key) if had_bound and key else None
+    user.trace = f"{_span(now):04x}{trace_of(user, key)}" if had_bound and key else None
     tombstone = f"{GONE}{secrets.token_hex(16)}"
     _forget_bindings(session, user, tombstone, now=now)
     _forget_sending(session, user, now=now)
@@ -72,19 +73,32 @@ def trace_of(user: ChannelUser, key: str) -> str:
     return hmac.new(key.encode(), b"left:" + named, hashlib.sha256).hexdigest()[:TRACE]
 
 
-def was_bound(session: Session, user: ChannelUser, key: str) -> bool:
+def was_bound(session: Session, user: ChannelUser, key: str, *, now: datetime) -> bool:
     """Tell whether a user may be one who had bound an account and has left; asked once, it is forgotten.
 
     By mistake it says yes to one in 65,536 for each who has left: what is said then must be true of everybody.
     """
     if accounts_of_user(session, user):
         return False
-    query = select(ChannelUser).where(ChannelUser.trace == trace_of(user, key), ChannelUser.user_id.startswith(GONE))
+    left, last = trace_of(user, key), _span(now)
+    traces = [f"{span:04x}{left}" for span in range(last - TRACE_SPANS + 1, last + 1)]
+    query = select(ChannelUser).where(ChannelUser.trace.in_(traces), ChannelUser.user_id.startswith(GONE))
     found = session.scalar(query.order_by(ChannelUser.id).limit(1).with_for_update())
     if found is None:
         return False
     found.trace = None
     return True
+
+
+def forget_traces(session: Session, *, now: datetime) -> None:
+    """Erase the traces of those who left so long ago that nobody expects to be known again."""
+    oldest = f"{_span(now) - TRACE_SPANS + 1:04x}"
+    session.execute(update(ChannelUser).where(ChannelUser.trace < oldest).values(trace=None))
+
+
+def _span(now: datetime) -> int:
+    """Return in which span of days, counted from 1970, an instant lies."""
+    return int(now.timestamp()) // 86_400 // TRACE_DAYS
 
 
 def forget_pushes(session: Session, user_id: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from core.conversation import Button, Conversation, change_mode, open_turns
@@ -20,6 +20,8 @@ from core.handoff.tables import Handoff
 from core.survey import Survey
 
 MOST_TALKS = 20  # joined conversations whose orders are looked for
+_JOINED = select(Conversation.id).where(Conversation.joined_to == bindparam("of"))
+_TALKS = _JOINED.order_by(Conversation.joined_at.desc()).limit(MOST_TALKS)
 
 
 def join(session: Session, own: Conversation, home: Conversation, *, now: datetime) -> bool:
@@ -50,8 +52,7 @@ def joined_to(session: Session, conversation_id: str) -> list[Conversation]:
 
 def talks_of(session: Session, conversation_id: str) -> tuple[str, ...]:
     """Return the ids of the conversations that were joined to this one, the latest ones first."""
-    query = select(Conversation.id).where(Conversation.joined_to == conversation_id)
-    return tuple(session.scalars(query.order_by(Conversation.joined_at.desc()).limit(MOST_TALKS)))
+    return tuple(session.scalars(_TALKS, {"of": conversation_id}))
 
 
 def close_unreachable(session: Session, conversation: Conversation, *, why: str, now: datetime) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from core import conversation as log_of
@@ -31,6 +31,9 @@ from core.locking import one_at_a_time
 from core.proactive.speaker import bring_back, carry_over
 
 GONE = "gone:"  # what the id of an erased user begins with
+_OF_CUSTOMER = select(ChannelUser).where(ChannelUser.customer_no == bindparam("no"), ChannelUser.followed)
+_LINKED = _OF_CUSTOMER.order_by(ChannelUser.linked_at.desc()).limit(1)
+_LINKED_LOCKED = _LINKED.with_for_update().execution_options(populate_existing=True)
 JUST_NOW = timedelta(minutes=1)  # an answer so young was meant for who has just let the account go
 
 
@@ -49,10 +52,7 @@ def is_gone(user: ChannelUser) -> bool:
 
 def user_of_customer(session: Session, customer_no: str, *, lock: bool = False) -> ChannelUser | None:
     """Return the user that a customer is linked to and that can be reached."""
-    query = select(ChannelUser).where(ChannelUser.customer_no == customer_no, ChannelUser.followed)
-    if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
-    return session.scalar(query.order_by(ChannelUser.linked_at.desc()).limit(1))
+    return session.scalar(_LINKED_LOCKED if lock else _LINKED, {"no": customer_no})
 
 
 def home_of(session: Session, customer_no: str, *, now: datetime) -> Conversation | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from core.binding import Binding, accounts_of, accounts_of_conversation, accounts_of_user, apply_grant, bindings_of_user
@@ -13,12 +13,13 @@ from core.channel.tables import ChannelUser
 from core.conversation import ASSURED, Conversation, Message
 from core.identity import Grant, Seat
 
+_USER_AT = select(ChannelUser).where(ChannelUser.conversation_id == bindparam("at")).limit(1)
 PAGES = ("web", "app")  # channels that no user of ours stands behind: who writes there is known by a login
 
 
 def user_at(session: Session, conversation_id: str) -> ChannelUser | None:
     """Return the user of a channel whose conversation this is now."""
-    return session.scalar(select(ChannelUser).where(ChannelUser.conversation_id == conversation_id).limit(1))
+    return session.scalar(_USER_AT, {"at": conversation_id})
 
 
 def writes(session: Session, conversation: Conversation, *, seat: Seat | None, now: datetime) -> None:

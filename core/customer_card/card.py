@@ -19,7 +19,7 @@ from core.channel.quota import quota_of
 from core.clock import SHANGHAI
 from core.conversation import Conversation
 from core.customer_card import billing, contacts, orders
-from core.customer_card.portrait import catalogue, portrait_of
+from core.customer_card.portrait import catalogue, manager_on_card, portrait_of
 from core.db import Database
 from core.fields import Keyring, UnreadableField
 from core.fitting import fitting
@@ -52,6 +52,7 @@ def customer_card(sources: Sources, conversation: Conversation, *, now: datetime
         "contacts": _part(lambda: _contacts(sources, conversation, now)),
         "channel": _part(lambda: _channel(sources, conversation, now)),
         "portrait": _part(lambda: _portrait(sources, conversation)),
+        "manager": _part(lambda: _manager(sources, conversation)),
     }
     flags = _part(lambda: _flags(sources, conversation, talks))
     owes = isinstance(found["accounts"], list) and any(one["overdue"] for one in found["accounts"])
@@ -90,6 +91,11 @@ def _portrait(sources: Sources, conversation: Conversation) -> dict[str, Any] | 
     """Return the segment and what it means, for staff alone; None of somebody whom nobody knows."""
     with sources.bridge.reading() as session:
         return portrait_of(session, conversation, fitting=fitting(), catalogue=catalogue())
+
+
+def _manager(sources: Sources, conversation: Conversation) -> dict[str, Any] | None:
+    with sources.bridge.reading() as session:
+        return manager_on_card(session, conversation, fitting=fitting())
 
 
 def _talks(sources: Sources, conversation: Conversation) -> tuple[str, ...]:

@@ -24,26 +24,35 @@ from core.segment.standing import Standing, standing_of
 def portrait_of(
     session: Session, conversation: Conversation, *, fitting: Fitting, catalogue: Catalogue
 ) -> dict[str, Any] | None:
-    """Return segment, tags, figures, what they mean, and the manager; None of somebody whom nobody knows.
+    """Return segment, tags, figures and what they mean; None of somebody of whom nothing is known.
 
-    `thin`: why too little is known to tell; `manager_due`: such a customer should have a manager and has none.
+    `thin`: why too little is known to tell; he is then served as `served_as` says.
     """
     customer_no, accounts = conversation.customer_no, list(conversation.accounts)
     if customer_no is None and not accounts:
         return None
     standing = standing_of(session, customer_no=customer_no, account_nos=accounts)
+    if standing.run_id is None and not standing.accounts:
+        return None
     service, rules = fitting.service_for(standing), fitting.rules
-    manager = _manager(session, customer_no)
     tags = [tag for tag in (*rules.tags, *rules.of_events) if tag.key in standing.tags]
     return {
         "segment": rules.name_of(standing.segment or service.segment), "segment_key": standing.segment,
         "served_as": rules.name_of(service.segment),
         "tags": [{"key": tag.key, "label": tag.name, "why": tag.why} for tag in tags],
         "thin": _thin(standing, fitting), "figures": _figures(session, standing, service, fitting, catalogue),
-        "talk": [one for one in service.talk if one], "manager": manager,
-        "manager_due": fitting.words.due_manager if service.manager and manager is None else None,
-        "can_have_manager": customer_no is not None,
+        "talk": [one for one in service.talk if one],
     }  # fmt: skip
+
+
+def manager_on_card(session: Session, conversation: Conversation, *, fitting: Fitting) -> dict[str, Any] | None:
+    """Return the customer's manager; None of somebody who can have none. `due`: he should have one and has none."""
+    customer_no = conversation.customer_no
+    if customer_no is None:
+        return None
+    agent = _manager(session, customer_no)
+    service = fitting.service_of(session, customer_no=customer_no, account_nos=list(conversation.accounts))
+    return {"agent": agent, "due": fitting.words.due_manager if service.manager and agent is None else None}
 
 
 @cache
@@ -52,12 +61,12 @@ def catalogue() -> Catalogue:
     return Catalogue.load()
 
 
-def _manager(session: Session, customer_no: str | None) -> dict[str, Any] | None:
+def _manager(session: Session, customer_no: str) -> dict[str, Any] | None:
     row = manager_of(session, customer_no)
     if row is None:
         return None
     agent = session.get_one(Agent, row.agent_id)
-    return {"agent_id": agent.id, "name": agent.name, "since": row.since.astimezone(SHANGHAI).isoformat()}
+    return {"id": agent.id, "name": agent.name, "since": row.since.astimezone(SHANGHAI).isoformat()}
 
 
 def _thin(standing: Standing, fitting: Fitting) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from core import conversation as log_of
@@ -19,6 +19,9 @@ from core.conversation import Conversation, Draft, Message
 from core.desk_note import MAX_NOTE, DeskNote, Kind
 from core.handoff import ledger
 from core.handoff.tables import CaseNotFound, Handoff, HandoffEvent, NotHolder
+
+_OF = select(Handoff).where(Handoff.conversation_id == bindparam("of"), Handoff.ended_at.is_(None))
+_OPEN = _OF.order_by(Handoff.id.desc()).limit(1).execution_options(populate_existing=True)
 
 
 class BadNote(ValueError):
@@ -30,9 +33,7 @@ def open_case(session: Session, conversation_id: str) -> Handoff | None:
 
     It is read anew: whoever has waited for the lock of the conversation may hold an older picture of it.
     """
-    query = select(Handoff).where(Handoff.conversation_id == conversation_id, Handoff.ended_at.is_(None))
-    newest = query.order_by(Handoff.id.desc()).limit(1).execution_options(populate_existing=True)
-    return session.scalar(newest)
+    return session.scalar(_OPEN, {"of": conversation_id})
 
 
 def hold(session: Session, conversation_id: str) -> tuple[Conversation, Handoff]:

@@ -1,4 +1,4 @@
-"""Who is offered what: the oldest case first; its customer's manager, its last agent, the least busy, the longest idle."""
+"""Who is offered what: the oldest case first; its manager, its last agent, the least busy, the one idle longest."""
 
 from __future__ import annotations
 

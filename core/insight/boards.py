@@ -9,13 +9,16 @@ from urllib.parse import urlencode
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.clock import SHANGHAI
+from core.insight.customers import CUSTOMERS
 from core.insight.kpi import Asked, Board, Breakdown, Custom, Kpi, Sources
 from core.insight.laying import lay
+from core.insight.model import MODEL_BOARD
+from core.insight.network import NETWORK
 from core.insight.service import SERVICE
 from core.insight.telling import figure_json
 from core.insight.words import Words
 
-BOARDS: dict[str, Board] = {board.key: board for board in (SERVICE,)}
+BOARDS: dict[str, Board] = {board.key: board for board in (SERVICE, CUSTOMERS, NETWORK, MODEL_BOARD)}
 ROWS = "/v1/insight/rows"
 log = logging.getLogger("core.insight")
 

@@ -41,17 +41,13 @@ KWH = _cells("kwh_year", lambda one: one.kwh_year)
 FEE = _cells("fee_year", lambda one: one.fee_year)
 
 
-def _growth(one: Cell) -> float | None:
-    return ratio(one.kwh_now - one.kwh_before, one.kwh_before)
-
-
 def _thin(one: Cell) -> float:
     return float(one.accounts if one.thin else 0)
 
 
-GROWTH = _cells("kwh_growth", _growth, total=ratio_of)
-ON_TIME = _cells("on_time", lambda one: ratio(one.on_time, one.on_time_known), total=ratio_of)
-CONTACTS = _cells("contacts_mean", lambda one: ratio(one.contacts, one.contacts_known), total=ratio_of)
+GROWTH = _cells("kwh_growth", lambda one: one.growth, total=ratio_of)
+ON_TIME = _cells("on_time", lambda one: one.punctual, total=ratio_of)
+CONTACTS = _cells("contacts_mean", lambda one: one.asked_often, total=ratio_of)
 THIN = _cells("thin", _thin)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
-from core.insight.boards_urls import rows_url
 from core.insight.customers_facts import CustomersFacts
 from core.insight.customers_tables import class_name, segment_name
 from core.insight.kpi import Asked
@@ -22,10 +22,9 @@ _LARGE = 300  # the size of a point that stands for everybody
 
 def segments_table(facts: CustomersFacts, asked: Asked, words: Words) -> Json:
     """Return a line for each segment; it opens the list of its accounts."""
-    from core.insight.customers import CONTACTS, GROWTH, ON_TIME  # they are measured the same way
-
     cells, owners = facts.cells(asked.span), {one.segment: one.customers for one in facts.owners(asked.span)}
     everybody = sum(one.accounts for one in cells)
+    days = {"from": asked.span.first, "to": asked.span.last}
     names = (
         "segment", "accounts", "account_share", "customers", "kwh_year", "fee_year", "growth_share", "on_time_share",
         "contacts_mean", "thin_accounts",
@@ -34,8 +33,8 @@ def segments_table(facts: CustomersFacts, asked: Asked, words: Words) -> Json:
     for segment in SEGMENTS:
         mine = [one for one in cells if one.segment == segment]
         growth, on_time, contacts = (
-            ratio_of([value for one in mine if (value := kpi.measure(one)) is not None])
-            for kpi in (GROWTH, ON_TIME, CONTACTS)
+            ratio_of([value for one in mine if (value := getattr(one, name)) is not None])
+            for name in ("growth", "punctual", "asked_often")
         )
         count = sum(one.accounts for one in mine)
         lines.append({
@@ -45,7 +44,7 @@ def segments_table(facts: CustomersFacts, asked: Asked, words: Words) -> Json:
             "fee_year": round(total(one.fee_year for one in mine)), "growth_share": growth,
             "on_time_share": on_time, "contacts_mean": None if contacts is None else round(contacts, 2),
             "thin_accounts": sum(one.accounts for one in mine if one.thin),
-            "rows": f"{rows_url('segment_accounts', asked)}&pick={segment}",
+            "rows": f"/v1/insight/rows/segment_accounts?{urlencode({**days, 'pick': segment})}",
         })  # fmt: skip
     return {"columns": _columns(names, words), "lines": lines if cells else []}
 
@@ -54,7 +53,8 @@ def moves_sankey(facts: CustomersFacts, asked: Asked, words: Words) -> Json:
     """Return the moves between the last two runs, from left to right."""
     found = facts.moves(asked.span)
     sides: Mapping[str, list[str | None]] = {
-        "before": [one.before for one in found], "after": [one.after for one in found]
+        "before": [one.before for one in found],
+        "after": [one.after for one in found],
     }
     nodes = [
         {"key": f"{side}:{key or 'none'}", "name": segment_name(key, words), "depth": depth}
@@ -68,7 +68,7 @@ def moves_sankey(facts: CustomersFacts, asked: Asked, words: Words) -> Json:
     return {"nodes": nodes, "links": links}
 
 
-def clusters_scatter(facts: CustomersFacts, asked: Asked, words: Words) -> Json:
+def clusters_scatter(facts: CustomersFacts, asked: Asked, _words: Words) -> Json:
     """Return each cluster as a point at the means of two features, as large as its share of accounts."""
     found = facts.clusters(asked.span)
     everybody = sum(one.size for one in found)

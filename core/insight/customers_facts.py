@@ -1,4 +1,4 @@
-"""What the board of customers is made of: the run of the segmentation in use, and its portraits summed up in the server.
+"""What the board of customers is made of: the run of the segmentation in use, its portraits summed up in the server.
 
 Portraits of a published run never change: what was summed up of one is kept in memory (a few hundred numbers a run).
 """
@@ -107,7 +107,7 @@ class CustomersFacts:
     def psi(self, span: Span) -> list[Psi]:
         """Return how far each feature has moved since the run before, the farthest first."""
         run = self.run(span)
-        found = run.drift.get("psi", {}) if run is not None else {}
+        found: dict[str, float] = run.drift.get("psi", {}) if run is not None else {}
         rules = self.known.method.drift
         return [
             Psi(_at(run), key, self.feature_name(key), value, rules.notable, rules.large)
@@ -140,7 +140,7 @@ class CustomersFacts:
 
     def _class_of(self, run: SegmentRun, number: int) -> str:
         layers = sorted(run.model.get("layers", []), key=lambda one: int(one["first"]), reverse=True)
-        found = next((one["classes"] for one in layers if one["first"] <= number), [])
+        found: list[str] = next((one["classes"] for one in layers if one["first"] <= number), [])
         return self.class_names(found)
 
     def _summed(self, span: Span, name: str, read: Callable[[Session, SegmentRun], list[Result]]) -> list[Result]:
@@ -159,9 +159,7 @@ class CustomersFacts:
 
 def run_at(session: Session, moment: datetime) -> SegmentRun | None:
     """Return the run that was in use just before a moment, None before the first one was published."""
-    query = select(SegmentRun).where(
-        SegmentRun.state.in_((PUBLISHED, RETIRED)), SegmentRun.published_at < moment
-    )
+    query = select(SegmentRun).where(SegmentRun.state.in_((PUBLISHED, RETIRED)), SegmentRun.published_at < moment)
     return session.scalar(query.order_by(SegmentRun.published_at.desc(), SegmentRun.id.desc()).limit(1))
 
 

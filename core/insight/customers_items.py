@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Text, case, cast, func, select
 from sqlalchemy.orm import Session
 
+from core.insight.weighing import ratio
 from core.portrait.tables import Portrait
 from core.segment.rules import Rules
 from core.segment.tables import SEGMENTS, SegmentRun
@@ -41,6 +42,21 @@ class Cell:
     on_time_known: int
     contacts: float
     contacts_known: int
+
+    @property
+    def growth(self) -> float | None:
+        """Growth of the energy used, of those of whom it is known."""
+        return ratio(self.kwh_now - self.kwh_before, self.kwh_before)
+
+    @property
+    def punctual(self) -> float | None:
+        """Mean share of bills paid in time."""
+        return ratio(self.on_time, self.on_time_known)
+
+    @property
+    def asked_often(self) -> float | None:
+        """Mean number of contacts in a year."""
+        return ratio(self.contacts, self.contacts_known)
 
     @property
     def key(self) -> str:
@@ -174,7 +190,7 @@ class Listed:
     at: datetime
     account_id: int
     account_no: str
-    segment: str
+    segment: str | None
     district: str
     user_class: str
     kwh_year: float | None

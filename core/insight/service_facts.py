@@ -27,7 +27,8 @@ from core.insight.promised import (
 from core.insight.spans import Span
 from core.insight.talked import CaseItem, case_items, cases_of
 from core.insight.topics import topics_of
-from core.insight.visits import LENGTH, Visit, visits
+from core.insight.visit_memory import visits_in
+from core.insight.visits import LENGTH, Visit
 from core.insight.words import Words
 from core.promise import Commitments
 
@@ -104,12 +105,13 @@ class ServiceFacts:
 
     @cached_property
     def _visits(self) -> tuple[list[Visit], list[CaseOf]]:
-        window, topics = self.asked.window, topics_of(self.sources.data_dir)
-        start, end = window.start - REPEAT, window.end + CAME_BACK
+        window, data_dir = self.asked.window, self.sources.data_dir
+        span = Span(window.first - REPEAT, window.last + CAME_BACK)
         with self.sources.bridge.reading() as session:
-            apology = _apology(self.sources.data_dir)
-            found = visits(session, start, end, topics=topics, apology=apology)
-            return found, cases_of(session, start, end + LENGTH)
+            found = visits_in(
+                session, self.sources.bridge, data_dir, span, apology=_apology(data_dir), now=self.asked.now
+            )
+            return found, cases_of(session, span.start, span.end + LENGTH)
 
     @cached_property
     def _all_contacts(self) -> list[Contact]:

@@ -43,7 +43,7 @@ class Said(NamedTuple):
     form: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Visit:
     """One contact as the log has it; `talk` is the conversation that all joined ones go on in."""
 
@@ -74,8 +74,8 @@ def visits(session: Session, start: datetime, end: datetime, *, topics: Topics, 
     for one in _said(session, first, last):
         if (one.conversation_id, one.seq) not in comments:
             talks[one.talk].append(one)
-    silent, held = _silent(session, first, last, apology), _held(session, first, last)
-    customers = _customers(session, first)
+    silent, held = _silent(session, first, last, apology), held_of(session, first, last)
+    customers = customers_of(session, first)
     found = []
     for talk, lines in talks.items():
         lines.sort()
@@ -139,7 +139,7 @@ def _said(session: Session, start: datetime, end: datetime) -> Iterator[Said]:
     return map(Said._make, session.execute(query.execution_options(yield_per=5000)))
 
 
-def _customers(session: Session, start: datetime) -> dict[str, str]:
+def customers_of(session: Session, start: datetime) -> dict[str, str]:
     """Return the customer's number by talk, of the talks in which something was written since."""
     query = select(Conversation.id, Conversation.customer_no).where(Conversation.customer_no.is_not(None))
     found = session.execute(query.where(Conversation.last_at >= start))
@@ -172,7 +172,7 @@ def _silent(session: Session, start: datetime, end: datetime, apology: str) -> s
     return {(row[0], row[1]) for row in session.execute(query)}
 
 
-def _held(
+def held_of(
     session: Session, start: datetime, end: datetime
 ) -> dict[str, list[tuple[datetime, datetime | None]]]:  # fmt: skip
     """Return by talk from when till when a person had it, or was to; messages that were left keep nobody."""

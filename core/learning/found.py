@@ -126,6 +126,8 @@ def _before(session: Session, case: Handoff, settings: LearningSettings) -> list
 
 def _says_nothing(row: Message, settings: LearningSettings) -> bool:
     understood = row.understood or {}
+    if not understood:  # the bridge itself took it for the wish for a person; the model never read it
+        return True
     return bool(understood.get("form")) or str(understood.get("intent", "")) in settings.collect.understood_well
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from core.learning.marks import DONE, FAILED, RUNNING
 from core.learning.settings import LearningSettings
 from core.learning.training import training_messages
 
-NIGHT = {"hour": 2, "minute": 30, "second": 0, "microsecond": 0}  # before the segments of the month, at three
+NIGHT = time(2, 30)  # before the segments of the month, at three
 AGAIN = timedelta(hours=1)  # one that failed is tried again; one that tells nothing for so long has died
 Progress = Callable[[str], None]
 
@@ -44,7 +44,7 @@ def due(session: Session, now: datetime) -> bool:
     at = datetime.fromisoformat(state["at"])
     if state["state"] != DONE:
         return now - at >= AGAIN
-    night = now.astimezone(SHANGHAI).replace(**NIGHT)
+    night = datetime.combine(now.astimezone(SHANGHAI), NIGHT, SHANGHAI)
     return at < (night if now >= night else night - timedelta(days=1))
 
 

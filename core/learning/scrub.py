@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 
+from core.learning import clues
 from core.learning.settings import Placeholders
 from core.redact import Redactor
 from core.redact.marks import plain, spoken
@@ -71,11 +72,11 @@ class Scrubber:
 
         `redactor` knows the customer, `asked` is the question that the text answers.
         """
-        said = " ".join(clean(text).split())
+        said = " ".join(clean(text).replace("＠", "@").split())
         # A star of the customer's own would be taken for one of ours.
         said = self._swap_machine(said.replace("*", " ").replace("＊", " "))
         said = (redactor or self._unknown).text(said, asked=asked)
-        said = self._places(self._numbers(self._masks(said)))
+        said = clues.joined(self._places(clues.hide(self._numbers(self._masks(said)), self._words)), self._words)
         for name in sorted(self._find_names(said) if self._find_names else (), key=len, reverse=True):
             said = said.replace(name, self._words.name)
         said = _doubled(" ".join(said.split()), self._words)
@@ -88,6 +89,7 @@ class Scrubber:
         rest = self._without_placeholders(text)
         return (
             "*" in text or self._unknown.text(rest) != rest or any(one.search(figures) for one in patterns)
+            or clues.found_in(figures)
             or any(not _is_date(found[0]) for found in _DIGITS.finditer(figures))
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from core import conversation as log_of
@@ -19,6 +19,15 @@ from core.proactive.tables import OFFER, SENT, STOPPED, Broadcast, Send
 RECALLED = timedelta(days=30)  # what is older is nobody's concern any more
 AT_ONCE = 20
 
+# Asked with every message, so built once.
+_UNTOLD = (
+    select(Send, Broadcast).join(Broadcast, Broadcast.id == Send.broadcast_id)
+    .where(Send.recipient.in_(bindparam("to", expanding=True)), Send.told_at.is_(None), Send.state == SENT)
+)  # fmt: skip
+_TO_BRING = _UNTOLD.where(Broadcast.kind != OFFER).order_by(Send.id.desc()).limit(AT_ONCE)
+_IN_TIME = Broadcast.expires_at.is_(None) | (Broadcast.expires_at > bindparam("now"))
+_OFFERS = _UNTOLD.where(Broadcast.kind == OFFER, Broadcast.state != STOPPED, _IN_TIME).order_by(Send.id).limit(AT_ONCE)
+
 
 def bring_in(session: Session, conversation: Conversation, notices: Notices, *, now: datetime) -> int:
     """Append what its customer was sent since, with its time; return how many messages that are.
@@ -28,8 +37,8 @@ def bring_in(session: Session, conversation: Conversation, notices: Notices, *, 
     recipients = _recipients(session, conversation)
     if not recipients:
         return 0
-    query = _untold(recipients).where(Broadcast.kind != OFFER).order_by(Send.id.desc()).limit(AT_ONCE)
-    rows = [(send, broadcast) for send, broadcast in session.execute(query) if _concerns(send, conversation, now)]
+    found = session.execute(_TO_BRING, {"to": recipients})
+    rows = [(send, broadcast) for send, broadcast in found if _concerns(send, conversation, now)]
     last_at = conversation.last_at
     for send, broadcast in sorted(rows, key=lambda row: (row[0].sent_at, row[0].id)):
         _tell(session, conversation, send, broadcast, notices, now=now)
@@ -49,9 +58,7 @@ def bring_offer(
     recipients = _recipients(session, conversation)
     if not recipients:
         return False
-    in_time = Broadcast.expires_at.is_(None) | (Broadcast.expires_at > now)
-    query = _untold(recipients).where(Broadcast.kind == OFFER, Broadcast.state != STOPPED, in_time)
-    for send, broadcast in session.execute(query.order_by(Send.id).limit(AT_ONCE)).all():
+    for send, broadcast in session.execute(_OFFERS, {"to": recipients, "now": now}).all():
         wanted = choices_of(session, send.recipient, notices)[OFFER].wanted
         if wanted and _concerns(send, conversation, now):
             if unless():
@@ -60,11 +67,6 @@ def bring_offer(
             send.told_at = now
             return True
     return False
-
-
-def _untold(recipients: list[str]) -> Select[Send, Broadcast]:
-    query = select(Send, Broadcast).join(Broadcast, Broadcast.id == Send.broadcast_id)
-    return query.where(Send.recipient.in_(recipients), Send.told_at.is_(None), Send.state == SENT)
 
 
 def _recipients(session: Session, conversation: Conversation) -> list[str]:

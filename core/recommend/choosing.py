@@ -14,6 +14,7 @@ from core.fields import Keyring
 from core.handoff.tables import Handoff
 from core.mode import WAITING, WITH_PERSON
 from core.recommend.engines import Case, offer_of
+from core.recommend.nothing import Nothing
 from core.recommend.offer import Offer
 from core.recommend.rules import Rules
 from core.recommend.tables import ALL, Recommendation, Refusal
@@ -49,12 +50,14 @@ def is_due(
 ) -> bool:  # fmt: skip
     """Tell whether neither the customers had one lately nor the conversations, and nothing is refused altogether.
 
-    Who is held out counts as if they had been told: both groups are looked at equally often.
+    A customer had one too who was told of somebody else's account (their parents'), in whichever conversation of
+    theirs. Who is held out counts as if they had been told: both groups are looked at equally often.
     """
     if ALL in refused(session, customers):
         return False
     recent, spoken = now - timedelta(days=rules.apart_days), now - timedelta(days=rules.talk_days)
-    mine = Recommendation.customer_no.in_(list(customers))
+    theirs = select(Conversation.id).where(Conversation.customer_no.in_(list(customers)))
+    mine = Recommendation.customer_no.in_(list(customers)) | Recommendation.conversation_id.in_(theirs)
     found = select(Recommendation.id).where(
         or_(
             mine & ((Recommendation.month == month_of(now)) | (Recommendation.shown_at > recent)),
@@ -83,17 +86,25 @@ def is_quiet(session: Session, rules: Rules, *, talks: Sequence[str], now: datet
 
 
 def choose(
-    case: Case, segment: str | None, *, without: Collection[str] = (), never: Collection[str] = ()
+    case: Case, segment: str | None, *, without: Collection[str] = (), never: Collection[str] = (),
+    nothing: Nothing | None = None,
 ) -> Offer | None:  # fmt: skip
     """Return the first kind of the segment's order that is worth saying; None if none is.
 
-    `without`: kinds that the answer told already; `never`: those that the customer refused for good.
+    `without`: kinds that do not fit the answer; `never`: those that the customer refused for good; `nothing`: what is
+    remembered of the day's earlier questions.
     """
     if ALL in never:
         return None
+    number, today = case.account.account_no, case.today
+    known = nothing.of(number, today) if nothing is not None else frozenset()
     for kind in case.rules.order_of(segment):
-        if kind not in without and kind not in never and (found := offer_of(kind, case)) is not None:
+        if kind in known or kind in without or kind in never:
+            continue
+        if (found := offer_of(kind, case)) is not None:
             return found
+        if nothing is not None:
+            nothing.note(number, today, kind)
     return None
 
 

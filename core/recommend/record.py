@@ -5,7 +5,7 @@ The actions say it on the signed command that goes with the answer (`core.identi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -94,7 +94,7 @@ def keep(
     Of two conversations in which one customer is to be told something at the same moment one waits, and then finds
     what the other has written.
     """
-    one_at_a_time(session, f"recommend:{told.customers[0]}")
+    _one_at_a_time(session, told.customers)
     if {ALL, told.kind} & refused(session, told.customers):
         return False
     if is_quiet(session, rules, talks=talks, now=now) or not is_due(
@@ -119,8 +119,7 @@ def decide(session: Session, decided: Decided, *, now: datetime) -> None:
 
     Saying it again changes nothing.
     """
-    for customer_no in sorted(set(decided.customers)):
-        one_at_a_time(session, f"recommend:{customer_no}")
+    _one_at_a_time(session, decided.customers)
     query = select(Recommendation).where(
         Recommendation.customer_no.in_(decided.customers), Recommendation.state != HELD_OUT
     )
@@ -147,6 +146,12 @@ def refuse(session: Session, customer_no: str, kind: str, *, now: datetime) -> N
     if choice is not None and choice.wanted:
         choice.wanted, choice.changed_at = False, now
     session.flush()
+
+
+def _one_at_a_time(session: Session, customers: Collection[str]) -> None:
+    """Wait for whoever has to do with one of these customers, always in the same order."""
+    for customer_no in sorted(set(customers)):
+        one_at_a_time(session, f"recommend:{customer_no}")
 
 
 def _decided(customers: tuple[str, ...], said: Mapping[str, Any]) -> Decided:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -26,10 +27,25 @@ class _Strict(BaseModel):
 
 
 class After(_Strict):
-    """After which responses of an action a recommendation may follow, and which kinds the action told itself."""
+    """After which responses of an action a recommendation may follow, and which kinds the action told itself.
+
+    `only`: responses after which nothing but these kinds fits.
+    """
 
     responses: frozenset[str]
     without: frozenset[str] = frozenset()
+    only: dict[str, frozenset[str]] = {}
+
+    def unfit(self, response: str, kinds: Collection[str]) -> frozenset[str]:
+        """Return which of the kinds do not go with a response."""
+        fit = self.only.get(response)
+        return self.without if fit is None else self.without | (frozenset(kinds) - fit)
+
+    @model_validator(mode="after")
+    def _is_of_these(self) -> Self:
+        if not set(self.only) <= self.responses:
+            raise ValueError("only is said of other responses")
+        return self
 
 
 class KindRule(_Strict):
@@ -107,7 +123,7 @@ class Rules(_Strict):
         if set(self.order) != {*SEGMENTS, UNKNOWN}:
             raise ValueError("an order is needed for each segment, and for unknown")
         named = {kind for kinds in self.order.values() for kind in kinds}
-        named |= {kind for one in self.after.values() for kind in one.without}
+        named |= {kind for one in self.after.values() for kind in one.without.union(*one.only.values())}
         if not named <= set(self.kinds):
             raise ValueError(f"there is no {', '.join(sorted(named - set(self.kinds)))}")
         if any(self.kinds[kind].sells for kind in self.order[SPECIAL]):

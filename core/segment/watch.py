@@ -158,7 +158,8 @@ class Watch:
         """Return whose the accounts are now."""
         query = select(Account.id, Customer.customer_no).join(Customer, Customer.id == Account.customer_id)
         with self._billing.reading() as session:
-            return dict(session.execute(query.where(Account.id.in_(ids))).tuples().all())
+            rows = session.execute(query.where(Account.id.in_(ids))).all()
+        return {row[0]: row[1] for row in rows}
 
     def _settled(self, run: SegmentRun, portrait: Portrait, account_id: int, now: datetime) -> str | None:
         """Return what an account at high risk for arrears becomes now that nothing is overdue, else None."""

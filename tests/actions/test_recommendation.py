@@ -18,7 +18,9 @@ from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy import select
 
 from actions import recommendation
+from actions.question import Question
 from actions.recommendation_words import OfferWords
+from actions.reply import Reply
 from core.account import find_account
 from core.conversation import Conversation, Message, open_conversation
 from core.db import Database
@@ -26,6 +28,7 @@ from core.energy_data import energy_facts
 from core.identity import Grant, Identity, issue_identity, read_grant, turn_of
 from core.place import Place
 from core.recommend.engines import ENGINES, Case, offer_of
+from core.recommend.nothing import Nothing
 from core.recommend.offer import Offer
 from core.recommend.record import Decided, Told, decide, keep, read
 from core.recommend.rules import recommend_rules
@@ -86,6 +89,18 @@ class Talk:
                     keep(session, RULES, found, conversation_id=self.conversation_id, talks=talks, now=self.now)
 
 
+@dataclass
+class Counted:
+    """Counts how often it is asked."""
+
+    inner: Callable[..., Any]
+    times: int = 0
+
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        self.times += 1
+        return self.inner(*args, **more)
+
+
 def opened(desk: Desk, conversation_id: str, *, channel: str = "web") -> None:
     with desk.services.bridge.transaction() as session:
         made: Conversation = open_conversation(
@@ -117,6 +132,12 @@ def first_offer(desk: Desk, account_no: str, order: tuple[str, ...] = RULES.orde
 def _nobody_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recommendation, "held_out", lambda *_: False)
     monkeypatch.setattr(recommendation, "standing_at", lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Nothing()
+    monkeypatch.setattr(recommendation, "nothing_of", lambda _: memory)
 
 
 @pytest.fixture
@@ -217,7 +238,12 @@ def test_who_is_held_out_hears_nothing_and_it_is_written_down(
 
 @pytest.mark.parametrize(
     "text",
-    ["别给我推荐了", "不要推销", "以后别再推荐了，谢谢", "麻烦不要再给我推销东西了", "别老推销", "能不能别推荐了"],
+    [
+        "别给我推荐了", "不要推销", "以后别再推荐了，谢谢", "麻烦不要再给我推销东西了", "别老推销", "能不能别推荐了",
+        "莫跟我推荐了撒", "莫推荐哒", "嫑推荐", "甭给我整这些推荐了", "烦死了，别推荐了", "我说了别推荐了", "永远不要再推荐",
+        "以后少给我推荐", "关闭推荐", "不接受推荐", "不要给我发营销短信", "别再给我打广告了", "不要再推销电价了",
+        "TD", "退订", "别再推了", "别推送了", "不要再发了",
+    ],
 )
 def test_a_refusal_in_any_words_is_for_ever_in_every_conversation_month_channel_and_kind(
     talk: Talk, writing: Desk, text: str
@@ -248,10 +274,27 @@ def test_it_is_refused_without_anything_standing_open_too(talk: Talk, writing: D
 
 
 @pytest.mark.parametrize(
-    "text", ["推荐一下哪种电价便宜", "你推荐哪种", "广告牌的电费怎么算", "不要停电", "推荐个省电办法"]
+    "text",
+    [
+        "推荐一下哪种电价便宜", "你推荐哪种", "广告牌的电费怎么算", "不要停电", "推荐个省电办法", "不要推荐贵的电价",
+        "不用推荐，直接告诉我上个月电费", "取消广告牌用电", "别发账单推送了", "关掉微信推送", "广告退订", "为什么不给我推荐",
+    ],
 )
 def test_a_wish_for_advice_is_no_refusal(writing: Desk, text: str) -> None:
     assert not re.fullmatch(writing.services.phrases.raw("recommendation.words.never"), text)
+
+
+def test_what_is_written_into_a_form_is_no_refusal(talk: Talk, writing: Desk) -> None:
+    """A complaint about calls that want to sell something is a complaint."""
+    prose = {"kind": "business", "business": "complaint", "id": "1", "quiet": False, "free": True}
+    with writing.services.billing.reading() as session:
+        tracker = writing.tracker(
+            "action_inform", (talk.account,), "你们天天打电话来，别再推销了", slots={"form": prose}
+        )
+        question = Question.of(tracker, identity_key=KEY, clock=lambda: NOW, leaning=())
+        assert recommendation.heard(writing.services, session, question) is question
+        elsewhere = replace(question, slots={})
+        assert isinstance(recommendation.heard(writing.services, session, elsewhere), Reply)
 
 
 def test_this_kind_never_again_leaves_the_others(talk: Talk, writing: Desk) -> None:
@@ -342,6 +385,44 @@ def test_nothing_while_a_form_is_open_or_laid_aside(talk: Talk) -> None:
         assert talk.ask().reply.beside is None
     talk.slots = {"form": {"kind": "handback", "quiet": True}}  # whether to register something again
     assert talk.ask().reply.beside is None
+
+
+def test_after_arrears_only_parts_are_told(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is told of a late fee has no ear for a saving or another tariff."""
+    asked: list[frozenset[str]] = []
+    monkeypatch.setattr(recommendation, "choose", lambda *_, without, **__: asked.append(without))
+    question = talk.desk.tracker("action_query_balance", (talk.account,), "欠费多少", identity=issue_identity(
+        KEY, Identity("c1", None, (talk.account,), 1, "web"), now=NOW
+    ))  # fmt: skip
+    with talk.desk.services.billing.reading() as session:
+        heard = Question.of(question, identity_key=KEY, clock=lambda: NOW, leaning=())
+        slots = {"asked": "action_query_balance", "account_asked": talk.account}
+        for response in ("utter_balance_owed_late", "utter_balance_owed", "utter_balance_clear"):
+            recommendation.offered(talk.desk.services, session, heard, Reply(response, slots=slots))
+    others = frozenset(RECOMMENDATIONS) - {"instalments"}
+    assert asked == [others, others, frozenset()]
+
+
+def test_engines_that_have_nothing_to_say_are_asked_once_a_day(
+    talk: Talk, writing: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def nothing(kind: str, _: Case) -> None:
+        asked.append(kind)
+
+    monkeypatch.setattr("core.recommend.choosing.offer_of", nothing)
+    monkeypatch.setattr(recommendation, "is_due", counted := Counted(recommendation.is_due))
+    for _ in range(3):
+        assert talk.ask().reply.beside is None
+    assert talk.ask("action_explain_high_bill", text="怎么这么多").reply.beside is None
+    opened(writing, "c2")
+    assert Talk(writing, talk.account, "c2", now=talk.now).ask().reply.beside is None
+    assert sorted(asked) == sorted(RECOMMENDATIONS)
+    assert counted.times == 1
+    talk.now += timedelta(days=1)
+    talk.ask()
+    assert len(asked) == 2 * len(RECOMMENDATIONS)
 
 
 def test_nothing_after_messages_that_were_not_understood(talk: Talk) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bridge_kit import IDENTITY_KEY, Bridge, FakeRasa, SetClock, customer_token, http_rasa, running, settings
 from sqlalchemy import select
 
-from api.identity import metadata_of
+from api.identity import asker_of, metadata_of
 from api.rasa import BotTurn, HttpRasa
 from core.binding import Binding
 from core.clock import system_clock
@@ -204,5 +204,6 @@ async def test_the_time_of_a_message_is_the_same_text_when_its_turn_is_run_again
         (row, _) = bridge.rows(customer.conversation_id)
         with bridge.parts.bridge.reading() as session:
             conversation = find_conversation(session, customer.conversation_id)
-        again = metadata_of(conversation, row, (), key=IDENTITY_KEY, book=bridge.parts.book, now=bridge.clock())
+            asker = asker_of(session, conversation, row, book=bridge.parts.book, now=bridge.clock())
+        again = metadata_of(conversation, row, asker, key=IDENTITY_KEY, book=bridge.parts.book, now=bridge.clock())
         assert again["asked_at"] == first

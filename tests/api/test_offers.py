@@ -13,7 +13,7 @@ from bridge_kit import IDENTITY_KEY, Bridge, FakeRasa, SetClock, customer_token
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.rasa import BotTurn
+from api.rasa import BotTurn, RasaFailed
 from core.conversation import Draft
 from core.identity import Grant, issue_grant, turn_of
 from core.proactive.broadcast import announce
@@ -212,6 +212,21 @@ async def test_an_offer_waits_while_anything_else_matters(start: Start) -> None:
             customer = await bridge.customer(customer_token(accounts=(ACCOUNT,)))
             await customer.say("上个月电费")
             assert [author for author, _ in log(bridge, customer.conversation_id)] == ["customer", "bot"]
+
+
+async def test_no_offer_follows_an_apology(start: Start) -> None:
+    """The bot was away, or what it granted was forged: who is asked for patience is not offered anything."""
+    rasa = OfferingRasa(drafts=(ANSWER,))
+    async with start(rasa, clock=rasa.clock) as bridge:
+        campaign(bridge)
+        customer = await bridge.customer(customer_token(accounts=(ACCOUNT,)))
+
+        async def away(**_: Any) -> BotTurn:
+            raise RasaFailed("away")
+
+        rasa.turn = away  # type: ignore[method-assign]
+        await customer.say("上个月电费")
+        assert [author for author, _ in log(bridge, customer.conversation_id)] == ["customer", "system"]
 
 
 async def test_a_recommendation_and_an_offer_are_never_told_together(start: Start) -> None:

@@ -22,6 +22,7 @@ from core.db import Database
 from core.fields import Keyring
 from core.migrations import upgrade
 from core.portrait.tables import Portrait, PortraitEvent
+from core.proactive import broadcast
 from core.proactive.choices import choose
 from core.proactive.said import bring_in, bring_offer
 from core.proactive.tables import SENT, Broadcast, Send
@@ -208,9 +209,36 @@ def test_stopped_it_tells_nobody_more_and_goes_on_where_it_was(bridge: Database,
             campaigns.start(session, NOTICES, RULES, row.id, reach=[], recipients=["A"], now=NOW)
         sent.state = "done"
         session.flush()
-        assert campaigns.states(session, [row]) == {row.id: "done"}
+        later = NOW + timedelta(days=RULES.campaigns.good_days)
+        assert campaigns.states(session, [row], now=later) == {row.id: "done"}
         with pytest.raises(WrongStep):
-            campaigns.stop(session, row.id, by="x", now=NOW)
+            campaigns.stop(session, row.id, by="x", now=later)
+
+
+def test_what_is_handed_out_and_waits_in_conversations_can_still_be_stopped(bridge: Database, keyring: Keyring) -> None:
+    """All sends of an offer are handed out within minutes; who has not written since has not read it."""
+    with bridge.transaction() as session:
+        row, _ = told(session, keyring)
+        sent = session.get_one(Broadcast, row.broadcast_id)
+        sent.state = "done"
+        session.flush()
+        assert campaigns.states(session, [row], now=NOW) == {row.id: "running"}
+        assert campaigns.told(session, [row]) == {row.id: 0}
+        campaigns.stop(session, row.id, by="x", now=NOW)
+        where = open_conversation(session, channel="web", customer_no="A", accounts=[], assurance=1, now=NOW)
+        assert not bring_offer(session, where, NOTICES, unless=lambda: False, now=NOW)
+        campaigns.start(session, NOTICES, RULES, row.id, reach=[], recipients=[], now=NOW)
+        assert bring_offer(session, where, NOTICES, unless=lambda: False, now=NOW)
+        assert campaigns.told(session, [row]) == {row.id: 1}
+
+
+def test_what_was_stopped_on_the_page_of_broadcasts_goes_on_from_here(bridge: Database, keyring: Keyring) -> None:
+    with bridge.transaction() as session:
+        row, _ = told(session, keyring)
+        broadcast.stop(session, int(row.broadcast_id or 0), by="x", now=NOW)
+        assert campaigns.states(session, [row], now=NOW) == {row.id: "stopped"}
+        campaigns.start(session, NOTICES, RULES, row.id, reach=[], recipients=[], now=NOW)
+        assert campaigns.states(session, [row], now=NOW) == {row.id: "running"}
 
 
 @pytest.mark.parametrize(
@@ -218,6 +246,8 @@ def test_stopped_it_tells_nobody_more_and_goes_on_where_it_was(bridge: Database,
     [
         ("", "text"), ("省" * 301, "text"), ("您是我们的高价值客户", "segment_words"),
         ("限时优惠，最后一天", "pressure_words"), ("再不缴费就停电", "pressure_words"),
+        ("限 时办理", "pressure_words"), ("高 风-险用户看这里", "segment_words"), ("　 \n", "text"), ("……", "text"),
+        ("限\u200b时办理", "markup"), ("点<a href='x'>这里</a>", "markup"), ("{text}", "markup"),
     ],
 )  # fmt: skip
 def test_a_text_with_a_label_or_with_pressure_is_refused(bridge: Database, text: str, problem: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -103,7 +104,18 @@ def test_a_conversation_has_one_whoever_its_accounts_belong_to(bridge: Database)
         assert kept(session, where=where)
         other = Told(("C2",), "4209876543210", "tier_warning", Decimal(20), {})
         assert not kept(session, other, at=NOW + timedelta(hours=1), where=where)
-        assert kept(session, other, at=NOW + timedelta(hours=1))
+        elsewhere = open_conversation(session, channel="web", customer_no="C2", accounts=[], assurance=1, now=NOW)
+        assert kept(session, other, at=NOW + timedelta(hours=1), where=elsewhere)
+
+
+def test_who_asks_for_two_owners_accounts_in_two_conversations_has_one_a_month(bridge: Database) -> None:
+    """Somebody who asks for their own account and for their parents' is one who hears it."""
+    with bridge.transaction() as session:
+        parents = Told(("C2", "C1"), "4209876543210", "tier_warning", Decimal(20), {})
+        assert kept(session, parents, where=talk(session))
+        assert not kept(session, TOLD, at=NOW + timedelta(days=2))
+        assert not kept(session, replace(parents, customers=("C3", "C1")), at=NOW + timedelta(days=3))
+        assert len(rows(session)) == 1
 
 
 def test_the_month_of_two_zones_is_that_of_shanghai(bridge: Database) -> None:

@@ -11,12 +11,12 @@ import yaml
 from api.sender.settings import SenderSettings
 from core.settings import CoreSettings
 from ops import serve, training
-from ops.environment import ACTIONS_NEVER, RASA_TAKES, SENDER_NEVER, RasaSettings, variables
+from ops.environment import ACTIONS_NEVER, RASA_TAKES, SEGMENT_NEVER, SENDER_NEVER, RasaSettings, variables
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("api", "sender", "actions", "rasa", "migrate")
+OURS = ("api", "sender", "segments", "actions", "rasa", "migrate")
 
 
 def stages() -> dict[str, list[tuple[str, str]]]:
@@ -96,7 +96,7 @@ def test_each_image_has_the_python_of_its_environment_and_its_locked_requirement
 def test_health_checks_are_python_that_compiles() -> None:
     checks = [json.loads(rest.partition(" CMD ")[2]) for rest in
               (instructions("bot", "HEALTHCHECK") + instructions("service", "HEALTHCHECK"))]  # fmt: skip
-    checks += [SERVICES[name]["healthcheck"]["test"][1:] for name in ("actions", "sender")]
+    checks += [SERVICES[name]["healthcheck"]["test"][1:] for name in ("actions", "sender", "segments")]
     for words in checks:
         assert words[:2] == ["python", "-c"]
         compile(words[2], "health check", "exec")
@@ -115,15 +115,19 @@ def test_the_bot_image_trains_and_runs_rasa_as_the_command_line_does() -> None:
         assert in_image("bot-build", path)
 
 
-@pytest.mark.parametrize("name", ["api", "sender", "actions", "migrate"])
+@pytest.mark.parametrize("name", ["api", "sender", "segments", "actions", "migrate"])
 def test_modules_that_are_run_are_in_the_service_image(name: str) -> None:
     command = SERVICES[name]["command"]
     assert command[:2] == ["python", "-m"]
-    assert in_image("service", f"{command[2].replace('.', '/')}/__main__.py")
+    module = command[2].replace(".", "/")
+    assert in_image("service", f"{module}/__main__.py") or in_image("service", f"{module}.py")
 
 
 def test_the_service_image_holds_all_packages_and_their_data() -> None:
-    for path in ("core/migrations/env.py", "core/migrations/script.py.mako", "data/tariffs", "data/wording.yaml"):
+    for path in (
+        "core/migrations/env.py", "core/migrations/script.py.mako", "data/tariffs", "data/wording.yaml",
+        "data/portrait", "data/segments", "data/nlu", "data/desk",
+    ):  # fmt: skip
         assert in_image("service", path)
 
 
@@ -147,11 +151,13 @@ def test_every_required_variable_is_demanded_and_has_no_default_in_the_file() ->
 
 def test_each_process_gets_the_secrets_that_serve_gives_it() -> None:
     required = {name for name, default in variables().items() if default is None}
-    given = {name: required & set(SERVICES[name]["environment"]) for name in ("api", "sender", "actions", "rasa")}
+    started = ("api", "sender", "segments", "actions", "rasa")
+    given = {name: required & set(SERVICES[name]["environment"]) for name in started}
     assert given["rasa"] == required & RASA_TAKES
     assert given["actions"] == required - ACTIONS_NEVER
     assert given["api"] == required - {"DIANFU_ACTIONS_TOKEN"}
     assert given["sender"] == required - SENDER_NEVER
+    assert given["segments"] == required - SEGMENT_NEVER
 
 
 def test_the_sender_runs_as_serve_runs_it_with_all_its_settings_and_none_of_the_endpoints() -> None:
@@ -163,6 +169,16 @@ def test_the_sender_runs_as_serve_runs_it_with_all_its_settings_and_none_of_the_
     given = {key.removeprefix("DIANFU_").lower() for key in sender["environment"]}
     assert own <= given
     assert not SENDER_NEVER & set(sender["environment"])
+
+
+def test_what_keeps_portraits_up_to_date_runs_as_serve_runs_it_and_reaches_the_databases_alone() -> None:
+    segments = SERVICES["segments"]
+    assert segments["command"][2:4] == ["ops.segment_watch", "--alive"]
+    assert segments["command"][4].startswith(f"{segments['tmpfs'][0]}/")  # all else is read only
+    assert segments["command"][4] in segments["healthcheck"]["test"][3]
+    assert segments["networks"] == ["data"]
+    assert set(segments["environment"]) == set(SERVICES["migrate"]["environment"])
+    assert not SEGMENT_NEVER & set(segments["environment"])
 
 
 def test_rasa_is_given_no_database_of_the_business() -> None:

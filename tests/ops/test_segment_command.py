@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from typer.testing import CliRunner
 
 from core.clock import SHANGHAI
 from core.db import Database
+from core.learning.marks import RUN, mark, put_mark
 from core.migrations import upgrade
 from core.portrait.tables import Portrait
 from core.segment.lock import alone
@@ -22,7 +26,7 @@ from core.segment.watch import Due
 from core.settings import CoreSettings
 from ops import keys
 from ops.cli import app
-from ops.segment_watch import Runner, command, watch
+from ops.segment_watch import LEARNING, NICE, Job, Runner, run_of, wanted, watch
 
 NOW = datetime(2026, 11, 22, 10, tzinfo=SHANGHAI)
 NUMBER = "4200000001"
@@ -127,19 +131,97 @@ def test_a_run_over_nothing_fails_with_its_reason() -> None:
     assert "no account has enough history" in text
 
 
-def test_the_watcher_starts_one_run_at_a_time_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert command(Due(date(2026, 11, 2), 4))[1:] == (
-        "-m", "ops", "segment", "run", "--as-of", "2026-11-02", "--seed", "4"
-    )  # fmt: skip
-    monkeypatch.setattr("ops.segment_watch.command", lambda _due: (sys.executable, "-c", "input()"))
+def test_jobs_are_the_commands_that_people_give() -> None:
+    job = run_of(Due(date(2026, 11, 2), 4))
+    assert job.command[1:] == ("-m", "ops", "segment", "run", "--as-of", "2026-11-02", "--seed", "4")
+    assert LEARNING.command[1:] == ("-m", "ops", "learn", "groups")
+
+
+def test_the_watcher_does_one_job_at_a_time_in_a_process_of_its_own() -> None:
     lines: list[str] = []
     runner = Runner(lines.append, first_after=0)
-    runner.offer(None)
+    runner.offer([])
     assert lines == []
-    runner.offer(Due(date(2026, 11, 2), 4))
-    runner.offer(Due(date(2026, 11, 2), 4))
-    assert [line for line in lines if line.startswith("segmentation")] == ["segmentation as of 2026-11-02"]
+    one, other = (Job(name, (sys.executable, "-c", "import time; time.sleep(60)")) for name in ("one", "other"))
+    runner.offer([one, other])
+    runner.offer([one, other])
+    assert lines == ["one"]
     runner.end()
+    runner.offer([one, other])  # it was ended, which is no success
+    assert lines == ["one", "one ended (-15)", "other"]
+    runner.end()
+
+
+def test_a_job_that_cannot_be_started_or_fails_is_said_and_waits_while_others_go_on(tmp_path: Path) -> None:
+    lines: list[str] = []
+    runner = Runner(lines.append, first_after=0)
+    bad = Job("bad", (str(tmp_path / "nothing"),))
+    runner.offer([bad])
+    assert lines[0] == "bad"
+    assert lines[1].startswith("bad could not be started")
+    runner.offer([bad])
+    assert len(lines) == 2
+    runner.offer([bad, Job("good", (sys.executable, "-c", ""))])
+    assert lines[2:] == ["good"]
+    runner.end()
+
+
+def test_nothing_is_started_before_the_whole_has_started() -> None:
+    lines: list[str] = []
+    Runner(lines.append, first_after=60).offer([LEARNING])
+    assert lines == []
+
+
+@pytest.mark.usefixtures("run_id")
+def test_learning_is_wanted_beside_the_run_until_it_is_done(bridge: Database) -> None:
+    def names(now: datetime) -> list[str]:
+        return [job.name for job in wanted(bridge, resume_hours=24, now=now)]
+
+    assert names(NOW) == ["learning"]
+    with bridge.transaction() as session:
+        put_mark(session, RUN, {"state": "done", "at": NOW.isoformat()}, now=NOW)
+    assert names(NOW) == []
+    assert names(datetime(2026, 12, 2, 4, tzinfo=SHANGHAI)) == ["segmentation", "learning"]
+
+
+def test_what_the_watcher_starts_is_really_done_and_what_fails_does_not_end_it(
+    bridge: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over empty databases the run fails (nothing to group), learning is done, and the watcher lives on."""
+    lines: list[str] = []
+    stop = threading.Event()
+    runner = Runner(lines.append, first_after=0)
+    monkeypatch.setattr("ops.segment_watch.IDLE_SECONDS", 0.2)
+
+    class Short(Runner):
+        def offer(self, wanted: Sequence[Job]) -> None:
+            runner.offer(wanted)
+            if {"segmentation ended (1)", "learning ended (0)"} <= set(lines):
+                stop.set()
+
+    late = threading.Timer(300, stop.set)
+    late.start()
+    watch(CoreSettings(), stop, alive=None, clock=lambda: NOW, runner=Short(lines.append))
+    late.cancel()
+    runner.end()
+    assert lines == ["segmentation as of 2026-11-22", "segmentation ended (1)", "learning", "learning ended (0)"]
+    with bridge.reading() as session:
+        assert mark(session, RUN)["state"] == "done"
+
+
+@pytest.mark.usefixtures("run_id")
+def test_the_watcher_is_behind_whoever_answers_customers_but_gets_its_share(tmp_path: Path) -> None:
+    alive = tmp_path / "alive"
+    with subprocess.Popen([sys.executable, "-m", "ops.segment_watch", "--alive", str(alive)]) as process:
+        until = time.monotonic() + 60
+        while not alive.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        lower = os.getpriority(os.PRIO_PROCESS, process.pid) - os.getpriority(os.PRIO_PROCESS, 0)
+        process.terminate()
+        assert process.wait(30) == 0
+    assert alive.exists()
+    assert lower == min(NICE, 19 - os.getpriority(os.PRIO_PROCESS, 0))
+    assert NICE == 10
 
 
 @pytest.mark.usefixtures("run_id")
@@ -147,8 +229,8 @@ def test_the_watcher_shows_that_it_lives_and_ends_when_told(tmp_path: Path) -> N
     stop, alive = threading.Event(), tmp_path / "alive"
 
     class Once(Runner):
-        def offer(self, wanted: Due | None) -> None:
-            assert wanted is None  # the run of the day is there
+        def offer(self, wanted: Sequence[Job]) -> None:
+            assert [job.name for job in wanted] == ["learning"]  # the run of the day is there
             stop.set()
 
     watch(CoreSettings(), stop, alive=alive, clock=lambda: NOW, runner=Once(lambda _line: None))

@@ -28,8 +28,10 @@ log = structlog.get_logger("api.wechat.agree")
 router = APIRouter(prefix="/wechat", include_in_schema=False)
 PAGE = "/wechat/h5/notices"
 SDK = "https://res.wx.qq.com"
+# WeChat's bridge calls the app by addresses of its own (weixin://…) that it opens in frames.
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; script-src 'self' {SDK}; connect-src 'self'; img-src 'self' data: https://*.qq.com; "
+    "frame-src weixin: wvjbscheme:; "
     "style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 # What stands in WeChat's own button: nothing outside reaches it.

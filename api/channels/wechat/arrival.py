@@ -213,7 +213,7 @@ def _greeted(
     """Say the first words to who comes, or that the menu has changed."""
     if str(fields.get("Event")).lower() == "click":
         return events.menu_gone(session, user, fields, wechat.words, now=now)
-    again = erase.was_bound(session, user, parts.settings.session_key.get_secret_value())
+    again = erase.was_bound(session, user, parts.settings.session_key.get_secret_value(), now=now)
     return events.welcome(session, user, fields, wechat.words, now=now, bind_again=again)
 
 

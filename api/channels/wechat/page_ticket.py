@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from api.channels.wechat.client import WeChatClient
+from api.channels.wechat.errors import WeChatError
 
 EARLIER = timedelta(minutes=5)  # so long before its end a ticket is fetched anew
 SHORTEST = timedelta(minutes=1)
+AGAIN = timedelta(seconds=20)  # so long after a failure nobody waits for another: the page is open to everybody
 
 
 @dataclass
@@ -19,6 +21,7 @@ class PageTicket:
 
     _ticket: str = ""
     _until: datetime | None = None
+    _failed: tuple[datetime, WeChatError] | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def get(self, client: WeChatClient, *, now: datetime) -> str:
@@ -29,9 +32,18 @@ class PageTicket:
         """
         async with self._lock:
             if self._until is None or now >= self._until:
-                self._ticket, seconds = await client.page_ticket()
-                self._until = now + max(timedelta(seconds=seconds) - EARLIER, SHORTEST)
+                await self._fetch(client, now=now)
             return self._ticket
+
+    async def _fetch(self, client: WeChatClient, *, now: datetime) -> None:
+        if self._failed is not None and now - self._failed[0] < AGAIN:
+            raise self._failed[1]
+        try:
+            self._ticket, seconds = await client.page_ticket()
+        except WeChatError as error:
+            self._failed = (now, error)
+            raise
+        self._failed, self._until = None, now + max(timedelta(seconds=seconds) - EARLIER, SHORTEST)
 
 
 def signature(ticket: str, nonce: str, timestamp: int, url: str) -> str:

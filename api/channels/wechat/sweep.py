@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from api.channels.wechat import passive as answers
 from api.channels.wechat.arrival import Arrived
 from api.channels.wechat.channel import WeChat
 from api.inbound import Inbound
-from core.channel import passive
+from core.channel import erase, passive
 from core.channel.tables import WECHAT, Push
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def sweep(parts: Parts) -> None:
                 )  # fmt: skip
             )
             if rounds % ROUNDS_TO_PRUNE == 0:
-                await parts.store.write(lambda session: passive.prune(session, now=parts.clock()))
+                await parts.store.write(lambda session: _forget(session, now=parts.clock()))
                 await resume(parts, wechat, since=since)
                 since = LATELY
             rounds += 1
@@ -56,6 +56,11 @@ async def sweep(parts: Parts) -> None:
         except Exception as error:
             log.error("loop_failed", loop="wechat", exc_info=error)
         await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _forget(session: Session, *, now: datetime) -> None:
+    passive.prune(session, now=now)
+    erase.forget_traces(session, now=now)
 
 
 async def resume(parts: Parts, wechat: WeChat, *, since: timedelta = MEDIA_KEPT) -> int:

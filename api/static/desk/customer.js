@@ -55,12 +55,41 @@ function QuotaLine({ desk, talk }) {
   return html`<p class=${"quota" + (found.bad ? " bad" : found.few ? " few" : "")} role="status">${found.bad && html`<${WarningIcon}/>`}<span>${found.name} · ${found.words}</span></p>`;
 }
 
+/* What kind of customer he is and what that means for the talk; never to be said to him. */
 function Portrait({ portrait }) {
-  if (!portrait || isAway(portrait)) return null;
-  const rows = partList(portrait.tags || portrait);
-  return html`<${Part} title="客户画像">${portrait.segment && html`<p><span class="tag segment">${portrait.segment}</span></p>`}
-    ${rows.length > 0 && html`<p class="tags">${rows.map((one) => html`<span class="tag">${one.label || one}${one.value ? "：" + one.value : ""}</span>`)}</p>`}
-    ${portrait.text && html`<p>${portrait.text}</p>`}<//>`;
+  if (!portrait) return null;
+  const tags = partList(portrait.tags);
+  const figures = partList(portrait.figures);
+  const talk = partList(portrait.talk);
+  return html`<${Part} title="客户画像" part=${portrait}>${portrait.segment && html`<p><span class="tag segment">${portrait.segment}</span><span class="hint">仅供内部，不对客户说</span></p>`}
+    ${portrait.thin && html`<p class="hint">${portrait.thin}</p>`}
+    ${figures.length > 0 && html`<dl class="pairs">${figures.map((one) => html`<${Pair} key=${one.key} name=${one.name}><span class="num">${one.text}</span><//>`)}</dl>`}
+    ${tags.length > 0 && html`<p class="tags">${tags.map((one) => html`<span class="tag" key=${one.key} title=${one.why}>${one.label}</span>`)}</p>`}
+    ${talk.map((line) => html`<p key=${line}>${line}</p>`)}<//>`;
+}
+
+/* Who looks after him by name; supervisors choose. */
+function Manager({ desk, talk, manager }) {
+  if (!manager || isAway(manager)) return null;
+  const supervisor = mayUse(desk.me, "supervisor");
+  if (!manager.agent && !manager.due && !supervisor) return null;
+  return html`<p class="channel">客户经理 ${manager.agent ? html`<b>${manager.agent.name}</b>` : html`<span class="hint">${manager.due || "没有"}</span>`}
+    ${supervisor && html` <button type="button" class="link" onclick=${() => desk.ask(ManagerDialog, { talk, manager })}>${manager.agent ? "更换客户经理" : "配客户经理"}</button>`}</p>`;
+}
+
+function ManagerDialog({ desk, close, talk, manager }) {
+  const [agent, setAgent] = useState(manager.agent?.id ?? "");
+  const doing = useDoing(close);
+  const run = () => doing.run(async () => {
+    await desk.api.put(talk.path + "/manager", { agent_id: agent === "none" ? null : Number(agent) });
+    toast(agent === "none" ? "已取消客户经理" : "已配客户经理", "good");
+    await desk.readCustomer(talk);
+  });
+  const agents = (desk.options?.agents || []).map((one) => ({ value: one.id, label: one.name, note: one.skills.map(skillWord).join("、") }));
+  const options = manager.agent ? [...agents, { value: "none", label: "不配客户经理" }] : agents;
+  return html`<${Dialog} title="客户经理" close=${close} size="small" foot=${html`<${DialogButtons} doing=${doing} label="保存" run=${run} close=${close} disabled=${agent === ""}/>`}>
+    <p class="hint">客户来找人工时，客户经理在岗有空就先派给他；回访也归他。</p>
+    <div class="scroll-choices"><${Choices} label="由谁负责" name="manager" value=${agent} set=${setAgent} options=${options} required/></div><//>`;
 }
 
 function Identity({ desk, talk, card }) {
@@ -71,7 +100,8 @@ function Identity({ desk, talk, card }) {
     ${who.phone && html`<p class="who-phone">电话 <${Masked} desk=${desk} talk=${talk} field="phone" label="电话" value=${who.phone}/></p>`}
     ${isAway(card.customer) && html`<p class="away"><${WarningIcon}/>客户资料系统暂时连不上</p>`}
     <p class="tags"><${Flags} desk=${desk} flags=${partList(card.flags)}/></p>
-    <${Channel} talk=${talk} channel=${card.channel}/></header>`;
+    <${Channel} talk=${talk} channel=${card.channel}/>
+    <${Manager} desk=${desk} talk=${talk} manager=${card.manager}/></header>`;
 }
 
 function CustomerColumn({ desk, talk }) {

@@ -19,7 +19,7 @@ function Board({ app, name, query, before }) {
   const days = daysBetween(value.from, value.to);
   return html`<div class=${"board" + (fresh || !loading ? "" : " aging")} aria-busy=${String(loading)}>
     ${error && html`<${StaleLine} error=${error} retry=${reload}/>`}
-    <p class="board-line">${spanWords(value.from, value.to)}，共 ${days} 天；每个数字都与之前的 ${days} 天相比。数据截至 <time class="num" datetime=${value.as_of}>${asOfWords(value.as_of)}</time></p>
+    <p class="board-line">${spanWords(value.from, value.to)}${days === 1 ? "；每个数字都与前一天相比" : "，共 " + days + " 天；每个数字都与之前的 " + days + " 天相比"}。数据截至 <time class="num" datetime=${value.as_of}>${asOfWords(value.as_of)}</time></p>
     ${before}
     ${value.groups.map((group) => html`<${Group} key=${group.key} group=${group} days=${days}/>`)}
     ${value.groups.length === 0 && html`<${Empty} glyph="search" title="这段时间没有数据"/>`}</div>`;

@@ -6,9 +6,9 @@ const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 /* What a click on the drawing stands for in the rows behind it. */
 function pickOf(chart, event) {
-  if (chart.kind === "heat") return { pick: keys[event.value[0]], series: chart.y_picks?.[event.value[1]], named: nameOf(chart.y[event.value[1]]) + " " + nameOf(chart.x[event.value[0]]) };
-  const label = event.name ?? event.value?.[0];
   const keys = chart.picks || [];
+  if (chart.kind === "heat") return { pick: keys[event.value[0]] ?? nameOf(chart.x[event.value[0]]), series: chart.y_picks?.[event.value[1]], named: nameOf(chart.y[event.value[1]]) + " " + nameOf(chart.x[event.value[0]]) };
+  const label = event.name ?? event.value?.[0];
   const pick = event.data?.key ?? keys[event.dataIndex] ?? label;
   const one = chart.series?.[event.seriesIndex];
   return { pick, series: one?.key, named: [labelWords(label), chart.series?.length > 1 && one?.name].filter(Boolean).join(" ") };

@@ -11,7 +11,7 @@ function steps(chart) {
     return { interval, max: Math.max(1, Math.ceil(most / interval)) * interval };
   }
   if ((chart.unit === "share" || chart.unit === "%") && most <= 1 && most > 0.6) return { max: 1, interval: 0.25 };
-  return {};
+  return { minInterval: values.every(Number.isInteger) ? 1 : 0 };
 }
 
 /* A second axis where a series counts in another unit than the chart, e.g. a share beside numbers. */
@@ -43,8 +43,12 @@ const MOST_BARS = 12;
 const hiddenBars = (chart) => (liesDown(chart) ? Math.max(0, chart.x.length - MOST_BARS) : 0);
 const firstBars = (chart) => (hiddenBars(chart) ? { ...chart, x: chart.x.slice(0, MOST_BARS), series: chart.series.map((one) => ({ ...one, data: one.data.slice(0, MOST_BARS) })) } : chart);
 
+/* A series that is nothing but zeros beside others takes no room from them; the table has it. */
+const isZero = (one) => one.data.every((value) => !value);
+const withoutZeros = (chart) => (chart.kind === "bar" && chart.series.length > 1 && !chart.series.every(isZero) ? { ...chart, series: chart.series.filter((one) => axisIndex(chart, one) || !isZero(one)) } : chart);
+
 function barOption(whole) {
-  const chart = firstBars(whole);
+  const chart = withoutZeros(firstBars(whole));
   const lying = liesDown(chart);
   const stack = chart.kind === "stack" ? "all" : undefined;
   const shares = chart.series.filter((one) => axisIndex(chart, one));
@@ -56,7 +60,7 @@ function barOption(whole) {
     series: chart.series.map((one, i) => {
       const beside = shares.includes(one) && chart.series.length > 1;
       const axis = { [lying ? "xAxisIndex" : "yAxisIndex"]: axisIndex(chart, one) };
-      if (beside) return { name: one.name, type: lying ? "scatter" : "line", data: one.data, ...axis, symbol: "diamond", symbolSize: 11, z: 5 };
+      if (beside) return { name: one.name, type: lying ? "scatter" : "line", data: one.data, ...axis, symbol: "diamond", symbolSize: 13, z: 5, itemStyle: { opacity: 1, borderColor: "#fff", borderWidth: 1.5 } };
       return {
         name: one.name, type: "bar", data: one.data, stack, ...axis, barMaxWidth: 26, itemStyle: { borderRadius: stack ? 0 : lying ? [0, 3, 3, 0] : [3, 3, 0, 0] },
         label: { show: !stack && chart.series.length === 1 && chart.x.length <= 24, position: lying ? "right" : "top", color: INK, fontSize: 12, formatter: ({ value }) => (value === null || value === 0 ? "" : tickOf(value, unitOf(chart, i))) },

@@ -29,7 +29,7 @@ function mapOption(chart) {
   const axis = (values, more) => ({ type: "value", show: false, min: Math.min(...values) - room(values), max: Math.max(...values) + room(values), ...more });
   return {
     tooltip: tooltip({ formatter: ({ data }) => [data.name, amountOf(data.value[2], chart.unit), data.note].filter(Boolean).join("\n") }),
-    grid: { left: 30, right: 30, top: 16, bottom: 34 }, xAxis: axis(xs), yAxis: axis(ys, { inverse: true }),
+    grid: { left: 30, right: 30, top: 16, bottom: 62 }, xAxis: axis(xs), yAxis: axis(ys, { inverse: true }),
     visualMap: { min: 0, max: most, dimension: 2, orient: "horizontal", left: "center", bottom: 0, itemWidth: 10, itemHeight: 120, text: [amountOf(most, chart.unit), "0"], textStyle: { color: SOFT, fontSize: 12 }, inRange: { color: HEAT.slice(1) } },
     series: [{
       type: "scatter", symbol: "roundRect", symbolSize: (value) => 22 + 30 * Math.sqrt((value[2] || 0) / most), data: chart.areas.map((area) => ({ name: area.name, key: area.key, note: area.note, value: [area.x, area.y, area.value || 0] })),

@@ -29,8 +29,9 @@ const categoryAxis = (labels, more = {}) => ({
   axisLabel: { color: SOFT, fontSize: 12, hideOverlap: true, formatter: shortLabel }, ...more,
 });
 
+/* What is counted has no half steps. */
 const valueAxis = (unit, more = {}) => ({
-  type: "value", splitNumber: 4, minInterval: WRITTEN[unit] ? 0 : 1, axisLabel: { color: SOFT, fontSize: 12, formatter: (value) => tickOf(value, unit) },
+  type: "value", splitNumber: 4, axisLabel: { color: SOFT, fontSize: 12, formatter: (value) => tickOf(value, unit) },
   splitLine: { lineStyle: { color: HAIR } }, ...more,
 });
 

@@ -30,6 +30,14 @@ const ChartTable = ({ chart }) => {
     <tbody>${lines.map((line, i) => html`<tr key=${i}>${line.map((cell, j) => (j ? html`<td key=${j}>${cell}</td>` : html`<th scope="row" key=${j}>${cell}</th>`))}</tr>`)}</tbody></table></div>`;
 };
 
+const MOMENT = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}):\d{2}$/;
+
+/* Moments without year and seconds: a list is about some weeks. */
+function cellWords(value, unit) {
+  const moment = typeof value === "string" && MOMENT.exec(value);
+  return moment ? shortLabel(moment[1]) + " " + moment[2] : amountOf(value, unit);
+}
+
 /* Columns of tables carry no unit: shares are known by their name. */
 const unitOfColumn = (column) => column.unit || (/share$/.test(column.key) ? "share" : "");
 
@@ -38,7 +46,7 @@ function RankTable({ chart }) {
   const columns = (chart.columns || []).map(columnOf);
   const cell = (line, column, i) => {
     const value = Array.isArray(line) ? line[i] : line[column.key];
-    return typeof value === "object" && value !== null ? value.text : amountOf(value, unitOfColumn(column));
+    return typeof value === "object" && value !== null ? value.text : cellWords(value, unitOfColumn(column));
   };
   const isWords = (column, i) => chart.lines.some((line) => typeof (Array.isArray(line) ? line[i] : line[column.key]) === "string");
   const tone = columns.map((column, i) => (column.key === "rank" ? "place-no" : isWords(column, i) ? "words" : ""));

@@ -36,14 +36,6 @@ function shownColumns({ columns }, lines) {
   return said ? [shown[0], said, ...shown.slice(1).filter((column) => column !== said)] : shown;
 }
 
-const MOMENT = /^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}):\d{2}$/;
-
-/* Moments without year and seconds: a list is about some weeks. */
-function cellWords(value, unit) {
-  const moment = typeof value === "string" && MOMENT.exec(value);
-  return moment ? shortLabel(moment[1]) + " " + moment[2] : amountOf(value, unit);
-}
-
 /* The link stands on the first cell. */
 const RowLine = ({ columns, row }) => html`<tr>${columns.map((column, i) => {
   const text = cellWords(row[column.key], column.unit);

@@ -28,7 +28,8 @@ function Change({ figure, days }) {
   if (figure.previous === null || figure.previous === undefined) return html`<p class="figure-change">${before}没有数据可比</p>`;
   const direction = directionOf(figure);
   if (direction === "same") return html`<p class="figure-change">与${before}持平</p>`;
-  return html`<p class=${"figure-change " + (figure.verdict || "none")}><span class="arrow" aria-hidden="true">${ARROWS[direction]}</span>比${before} ${figure.change_text} ${VERDICTS[figure.verdict] || ""}</p>`;
+  if (figure.previous === 0) return html`<p class=${"figure-change " + (figure.verdict || "none")}><span class="arrow" aria-hidden="true">${ARROWS[direction]}</span>${before}为零 ${VERDICTS[figure.verdict] || ""}</p>`;
+  return html`<p class=${"figure-change " + (figure.verdict || "none")}><span class="arrow" aria-hidden="true">${ARROWS[direction]}</span>比${before} ${figure.change_text} ${VERDICTS[figure.verdict] && html`<span class="verdict-word">${VERDICTS[figure.verdict]}</span>`}</p>`;
 }
 
 function Figure({ figure, days }) {
@@ -36,9 +37,9 @@ function Figure({ figure, days }) {
   return html`<li class=${"figure " + (figure.verdict || "none")}>
     <div class="figure-head"><h3 class="figure-name">${figure.name}</h3><${What} name=${figure.name} text=${figure.definition}/></div>
     ${figure.rows
-      ? html`<button type="button" class="figure-value num" aria-label=${figure.name + " " + text + "，打开明细"} onclick=${() => openRows(figure.rows)}>${text}<${Glyph} name="chevron"/></button>`
-      : html`<p class="figure-value num">${text}</p>`}
+      ? html`<button type="button" class=${"figure-value num" + (text.length > 8 ? " long" : "")} aria-label=${figure.name + " " + text + "，打开明细"} onclick=${() => openRows(figure.rows)}>${text}<${Glyph} name="chevron"/></button>`
+      : html`<p class=${"figure-value num" + (text.length > 8 ? " long" : "")}>${text}</p>`}
     <${Change} figure=${figure} days=${days}/>${figure.aim_text && html`<p class="figure-aim">${figure.aim_text}</p>`}</li>`;
 }
 
-const Figures = ({ figures, days, label }) => figures.length > 0 && html`<ul class="figures" aria-label=${label}>${figures.map((one) => html`<${Figure} key=${one.key} figure=${one} days=${days}/>`)}</ul>`;
+const Figures = ({ figures, days, label }) => figures.length > 0 && html`<ul class=${"figures of-" + Math.min(figures.length, 12)} aria-label=${label}>${figures.map((one) => html`<${Figure} key=${one.key} figure=${one} days=${days}/>`)}</ul>`;

@@ -88,7 +88,7 @@ function GroupPage({ app, id, query }) {
   const back = html`<p class="crumbs"><button type="button" class="link" onclick=${() => goTo("learning", { change: { state: query.get("state") } })}>消息分组</button> › ${group.value?.group.name || ""}</p>`;
   if (!group.value) return html`${back}${group.error ? html`<${Failed} error=${group.error} retry=${group.reload}/>` : html`<${Skeleton}/>`}`;
   const count = ticked.size || (items.length ? 1 : 0);
-  return html`${back}<div class="group-page"><section class="card" aria-label="消息"><div class="card-head"><h2>${group.value.group.name}</h2><span class="count num">${group.value.next ? "先看前 " : ""}${items.length} 条</span>
+  return html`${back}<div class="group-page"><section class="card" aria-label="消息"><div class="card-head"><h2>${group.value.group.name}</h2><span class="count num">${group.value.next ? "先看前 " + items.length + " 条，共 " + whole.format(group.value.group.size) : items.length} 条</span>
       <span class="card-acts"><button type="button" class="small" onclick=${all}>${ticked.size === items.length && items.length ? "全不选" : "全选"}</button></span></div>
       ${group.error && html`<${StaleLine} error=${group.error} retry=${group.reload}/>`}
       ${items.length ? html`<ul class="items" tabindex="0" aria-label="消息列表">${items.map((item, i) => html`<${ItemRow} key=${item.id} item=${item} here=${i === here} ticked=${ticked.has(item.id)} tick=${() => tick(item)} point=${() => setPlace(i)}/>`)}</ul>`

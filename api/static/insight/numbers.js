@@ -8,7 +8,8 @@ function plainNumber(value) {
   const size = Math.abs(value);
   if (size >= 1e8) return fine.format(value / 1e8) + "亿";
   if (size >= 1e4) return fine.format(Math.round(value / 1e3) / 10) + "万";
-  return Number.isInteger(value) || size >= 1000 ? whole.format(value) : fine.format(value);
+  if (Number.isInteger(value) || size >= 1000) return whole.format(value);
+  return (size >= 10 ? tenth : fine).format(value);
 }
 
 function lengthOfTime(seconds) {
@@ -22,7 +23,10 @@ function lengthOfTime(seconds) {
   return minus + fine.format(Math.round(hours / 2.4) / 10) + "天";
 }
 
-const shareWords = (value) => fine.format(Math.round(value * 1000) / 10) + "%";
+/* Always one place behind the point, so that they stand under each other; a little is not nothing. */
+const percent = new Intl.NumberFormat("zh-CN", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const shareWords = (value) => (value > 0 && value < 0.0005 ? "<0.1%" : value < 1 && value >= 0.9995 ? ">99.9%" : percent.format(value * 100) + "%");
+const shareTick = (value) => fine.format(Math.round(value * 1000) / 10) + "%";
 const scoreWords = (value) => value.toFixed(2) + "分";
 
 /* Units by the server's key, and by their own name. Shares come as fractions of one. */
@@ -39,11 +43,12 @@ function amountOf(value, unit = "") {
   return write ? write(value) : plainNumber(value) + (/^[a-z0-9]/i.test(name) ? " " : "") + name;
 }
 
-/* The server's own words, but large numbers short: 1.2万条 instead of 12,480 条. */
-const textOf = ({ value, unit, text }) => (text && !(Math.abs(value) >= 1e4 && !WRITTEN[unit]) ? text : amountOf(value, unit));
+/* The server's own words, but large numbers short: 1.2万条 instead of 12,480 条, ¥4.6亿 instead of nine digits. */
+const isMoney = (unit) => unit === "元" || unit === "yuan";
+const textOf = ({ value, unit, text }) => (text && !(Math.abs(value) >= 1e4 && (isMoney(unit) || !WRITTEN[unit])) ? text : amountOf(value, unit));
 
 /* On an axis there is less room. */
-const tickOf = (value, unit) => (WRITTEN[unit] && WRITTEN[unit] !== scoreWords ? WRITTEN[unit](value) : plainNumber(value));
+const tickOf = (value, unit) => (WRITTEN[unit] === shareWords ? shareTick(value) : WRITTEN[unit] && WRITTEN[unit] !== scoreWords ? WRITTEN[unit](value) : plainNumber(value));
 
 const ISO_DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
 const dayFormat = new Intl.DateTimeFormat("en-CA", { timeZone: ZONE });

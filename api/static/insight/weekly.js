@@ -13,7 +13,7 @@ function weekDays(monday) {
 }
 
 /* The last weeks that are over, the newest first, and the present one. */
-function lastWeeks(n = 13) {
+function lastWeeks(n = 12) {
   const today = isoDay();
   const back = (new Date(today + "T00:00:00Z").getUTCDay() || 7) - 1;
   return Array.from({ length: n }, (_, i) => {
@@ -29,6 +29,6 @@ function Weekly({ query }) {
   return html`<section class="card wide weekly" aria-label="周报"><div class="card-head"><h3>打印周报</h3></div>
     <p>四个看板的一周：结论写成句子，图表随后，附每个数字的算法。打开后用浏览器的「打印」存成 PDF，A4 横向。</p>
     <ul class="weeks" aria-label="哪一周">${weeks.map((one) => html`<li key=${one.key}><button type="button" aria-pressed=${String(one === chosen)} onclick=${() => adjust({ week: one.key })}>
-      <b>第 ${Number(one.key.slice(6))} 周</b><span class="count">${dayWords(one.days[0])}—${dayWords(one.days[1])}${one.now ? "，还没过完" : ""}</span></button></li>`)}</ul>
+      <b>第 ${Number(one.key.slice(6))} 周${one.now && html`<span class="tag">本周，未完</span>`}</b><span class="count">${dayWords(one.days[0])}—${dayWords(one.days[1])}</span></button></li>`)}</ul>
     <p class="row-start"><a class="button primary-link" href=${href} target="_blank" rel="noopener">打开 ${chosen.key.slice(0, 4)} 年第 ${Number(chosen.key.slice(6))} 周周报<span class="sr">（在新页打开）</span></a></p></section>`;
 }

@@ -10,6 +10,7 @@ from channel_kit import Phone
 from sqlalchemy import select
 
 from core.binding import Binding
+from core.channel.erase import forget_traces
 from core.channel.tables import ChannelUser
 from core.channel.users import user_of
 from core.conversation import Conversation
@@ -49,7 +50,7 @@ async def test_who_had_bound_and_left_is_told_once_to_bind_again_and_nothing_els
         await phone.event("unsubscribe")
         with bridge.parts.bridge.reading() as session:
             left = session.scalars(select(ChannelUser)).one()
-            assert (left.user_id.startswith("gone:"), len(left.trace)) == (True, 4)
+            assert (left.user_id.startswith("gone:"), len(left.trace)) == (True, 8)
         bridge.clock.ahead += LATER
         assert words.bind_again in (await phone.event("subscribe")).text
         with bridge.parts.bridge.reading() as session:
@@ -67,3 +68,28 @@ async def test_somebody_else_who_follows_is_told_nothing_of_it(start_account: An
         bound(phone, followed=True)
         await phone.event("unsubscribe")
         assert bridge.parts.wechat.words.bind_again not in (await other.event("subscribe")).text
+
+
+@pytest.mark.parametrize(("days", "known"), [(1, True), (149, True), (181, False)])
+async def test_a_trace_is_gone_after_half_a_year(start_account: Any, days: int, known: bool) -> None:
+    async with start_account() as bridge:
+        phone, words = Phone(bridge), bridge.parts.wechat.words
+        await phone.event("subscribe")
+        bound(phone, followed=True)
+        await phone.event("unsubscribe")
+        bridge.clock.ahead += timedelta(days=days)
+        assert (words.bind_again in (await phone.event("subscribe")).text) == known
+
+
+async def test_traces_that_are_too_old_are_erased_by_the_sweep(start_account: Any) -> None:
+    async with start_account() as bridge:
+        phone = Phone(bridge)
+        await phone.event("subscribe")
+        bound(phone, followed=True)
+        await phone.event("unsubscribe")
+        left = bridge.clock()
+        for days, kept in ((149, True), (180, False)):
+            with bridge.parts.bridge.transaction() as session:
+                forget_traces(session, now=left + timedelta(days=days))
+            with bridge.parts.bridge.reading() as session:
+                assert any(one.trace for one in session.scalars(select(ChannelUser))) == kept

@@ -1,0 +1,240 @@
+"""Calls back: owed once a case, when the desk works, to whom has a claim; and the named manager of a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from dialects import DIALECTS, NewUrl
+from fitting_kit import publish
+from handoff_kit import BOOK, DeskRoom, empty, new_room
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from core import call_back
+from core.call_back import BadCallBackNote, CallBackNotFound, CallBackOver, CallBackTaken
+from core.clock import SHANGHAI
+from core.conversation import find_conversation
+from core.db import Database
+from core.handoff import life
+from core.handoff.ending import WrapUp, expire_wrap_up, finish, wrap_up
+from core.handoff.queue import waiting
+from core.handoff.tables import Handoff
+from core.portrait.tables import Portrait
+from core.recommend.tables import CallBack, CustomerManager
+from core.segment.tables import SEGMENTS, SegmentRun
+
+FRIDAY_EVENING = datetime(2026, 11, 27, 17, 30, tzinfo=SHANGHAI)
+
+
+@pytest.fixture(scope="module", params=DIALECTS)
+def database(
+    request: pytest.FixtureRequest, new_url: NewUrl, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    one = new_room(new_url(request.param, tmp_path_factory.mktemp("calls"))).database
+    yield one
+    one.dispose()
+
+
+@pytest.fixture
+def room(database: Database) -> DeskRoom:
+    """An empty desk at ten on a Monday; C-<segment> is a customer of each segment."""
+    with database.transaction() as session:
+        for table in (CallBack, CustomerManager, Portrait, SegmentRun):
+            session.execute(delete(table))
+    one = empty(database)
+    one.write(lambda session: publish(session, {f"C{n}": key for n, key in enumerate(SEGMENTS)}, now=one.now))
+    return one
+
+
+def customer(segment: str) -> str:
+    return f"C{SEGMENTS.index(segment)}"
+
+
+def ended(room: DeskRoom, segment: str | None, agent: int | None = None, **more: str) -> Handoff:
+    """Let a customer of a segment be served by an agent until the hand-back."""
+    agent = agent or room.agent("小王")
+    case = room.taken(agent, room.conversation(customer(segment) if segment else None), **more)
+    room.call(wrap_up, case.conversation_id, WrapUp(outcome="solved"), agent_id=agent)
+    return room.case(case)
+
+
+def owed(room: DeskRoom, case: Handoff) -> CallBack | None:
+    return room.read(lambda session: session.scalar(select(CallBack).where(CallBack.handoff_id == case.id)))
+
+
+@pytest.mark.parametrize(("segment", "hours"), [("special_service", 24), ("high_value", 48)])
+def test_after_a_case_of_such_a_customer_a_call_is_owed(room: DeskRoom, segment: str, hours: int) -> None:
+    case = ended(room, segment)
+    row = owed(room, case)
+    assert row is not None
+    assert row.due_at == room.now + timedelta(hours=hours)
+    assert (row.state, row.segment, row.agent_id) == ("open", segment, None)
+
+
+@pytest.mark.parametrize("segment", ["basic", "growth", "high_risk", None])
+def test_after_a_case_of_anybody_else_none_is_owed(room: DeskRoom, segment: str | None) -> None:
+    assert owed(room, ended(room, segment)) is None
+
+
+@pytest.mark.parametrize("segment", [*SEGMENTS, None])
+def test_after_a_complaint_everybody_is_called_back_within_a_day(room: DeskRoom, segment: str | None) -> None:
+    row = owed(room, ended(room, segment, reason="complaint"))
+    assert row is not None
+    assert row.due_at == room.now + timedelta(hours=24)
+
+
+def test_a_case_that_ends_by_itself_counts_too_and_only_once(room: DeskRoom) -> None:
+    agent = room.agent("小王")
+    case = room.taken(agent, room.conversation(customer("special_service")))
+    room.call(finish, case.conversation_id, agent_id=agent)
+    room.passes(hours=1)
+    assert room.call(expire_wrap_up, case.id)
+    assert not room.call(expire_wrap_up, case.id)
+    count = room.read(lambda session: len(session.scalars(select(CallBack)).all()))
+    assert count == 1
+
+
+def test_each_case_has_one_whatever_else_gives_a_claim(room: DeskRoom) -> None:
+    case = ended(room, "special_service", reason="complaint")
+
+    def scored(score: int) -> CallBack | None:
+        return room.write(lambda session: call_back.after_score(
+            session, find_conversation(session, case.conversation_id), session.get_one(Handoff, case.id), score,
+            fitting=BOOK.fitting, calendar=BOOK.calendar, now=room.now,
+        ))  # fmt: skip
+
+    assert scored(1) is None
+    row = owed(room, case)
+    assert row is not None
+    assert call_back.why(row, case, 1, BOOK.fitting) == ["low_score", "complaint", "segment"]
+
+
+@pytest.mark.parametrize(("score", "called"), [(1, True), (2, True), (3, False), (5, False)])
+def test_after_a_low_score_a_call_is_owed(room: DeskRoom, score: int, called: bool) -> None:
+    case = ended(room, "basic")
+    room.write(lambda session: call_back.after_score(
+        session, find_conversation(session, case.conversation_id), session.get_one(Handoff, case.id), score,
+        fitting=BOOK.fitting, calendar=BOOK.calendar, now=room.now,
+    ))  # fmt: skip
+    assert (owed(room, case) is not None) == called
+
+
+def test_it_is_due_when_the_desk_works_and_leaves_time_to_call(room: DeskRoom) -> None:
+    room.now = FRIDAY_EVENING
+    case = ended(room, "special_service", reason="complaint")
+    row = owed(room, case)
+    assert row is not None
+    calendar = BOOK.calendar
+    assert calendar.next_opening(row.due_at, case.skill) == row.due_at or calendar.open_at(
+        row.due_at - timedelta(seconds=1), case.skill
+    )
+    assert calendar.between(room.now, row.due_at, case.skill) >= timedelta(hours=4)
+    assert row.due_at >= room.now + timedelta(hours=24)
+
+
+def test_taking_finishing_and_dropping_are_for_one_person_at_a_time(room: DeskRoom) -> None:
+    first, second = room.agent("小李"), room.agent("小张")
+    row = owed(room, ended(room, "special_service"))
+    assert row is not None
+    take, end = call_back.take, call_back.finish
+    room.write(lambda session: take(session, row.id, agent_id=first))
+    room.write(lambda session: take(session, row.id, agent_id=first))
+    with pytest.raises(CallBackTaken):
+        room.write(lambda session: take(session, row.id, agent_id=second))
+    room.write(lambda session: take(session, row.id, agent_id=second, over=True))
+    with pytest.raises(BadCallBackNote):
+        room.write(lambda session: end(session, row.id, agent_id=second, note="  ", now=room.now))
+    room.write(lambda session: end(session, row.id, agent_id=second, note="问过了，都好", now=room.now))
+    with pytest.raises(CallBackOver):
+        room.write(lambda session: end(session, row.id, agent_id=second, note="再问一遍", now=room.now, dropped=True))
+    assert room.read(call_back.open_ones) == []
+    with pytest.raises(CallBackNotFound):
+        room.write(lambda session: take(session, row.id + 1, agent_id=first))
+
+
+def test_late_ones_are_counted_and_the_first_due_comes_first(room: DeskRoom) -> None:
+    later, sooner = ended(room, "high_value"), ended(room, "special_service")
+    assert [row.handoff_id for row in room.read(call_back.open_ones)] == [sooner.id, later.id]
+    room.passes(hours=25)
+    assert room.read(lambda session: call_back.overdue(session, now=room.now)) == 1
+
+
+# -- managers
+
+
+def test_a_call_falls_to_the_manager_if_there_is_one(room: DeskRoom) -> None:
+    manager = room.agent("客户经理")
+    room.write(lambda session: call_back.set_manager(session, customer("high_value"), manager, now=room.now))
+    row = owed(room, ended(room, "high_value"))
+    assert row is not None
+    assert row.agent_id == manager
+
+
+def test_a_case_goes_to_the_manager_before_whoever_has_less_to_do(room: DeskRoom) -> None:
+    manager = room.agent("客户经理")
+    room.taken(manager)
+    room.agent("小李")
+    room.write(lambda session: call_back.set_manager(session, customer("high_value"), manager, now=room.now))
+    case = room.request(room.conversation(customer("high_value")))
+    assert room.route() == [(case.id, manager)]
+
+
+def test_nobody_waits_for_a_manager_who_is_away_or_for_long(room: DeskRoom) -> None:
+    away, other = room.agent("客户经理", here=False), room.agent("小李")
+    room.write(lambda session: call_back.set_manager(session, customer("high_value"), away, now=room.now))
+    case = room.request(room.conversation(customer("high_value")))
+    assert room.route() == [(case.id, other)]
+
+
+def test_a_busy_manager_is_waited_for_as_a_last_agent_is(room: DeskRoom) -> None:
+    busy = room.agent("客户经理", capacity=1)
+    room.taken(busy)
+    other = room.agent("小李")
+    room.write(lambda session: call_back.set_manager(session, customer("high_value"), busy, now=room.now))
+    case = room.request(room.conversation(customer("high_value")))
+    assert room.route() == []
+    room.passes(seconds=BOOK.limits.last_agent_wait_seconds + 1)
+    room.alive(busy, other)
+    assert room.route() == [(case.id, other)]
+
+
+def test_naming_a_manager_again_changes_nothing_and_taking_the_name_away_does(room: DeskRoom) -> None:
+    one = room.agent("客户经理")
+    name = call_back.set_manager
+    assert room.write(lambda session: name(session, "C9", one, now=room.now))
+    assert not room.write(lambda session: name(session, "C9", one, now=room.now + timedelta(days=1)))
+    kept = room.read(lambda session: session.get_one(CustomerManager, "C9"))
+    assert kept.since == room.now
+    assert room.write(lambda session: name(session, "C9", None, now=room.now))
+    assert not room.write(lambda session: name(session, "C9", None, now=room.now))
+
+
+@pytest.mark.parametrize("reason", ["asked", "failures", "complaint", "danger"])
+def test_high_risk_never_waits_behind_basic_for_the_same_reason(room: DeskRoom, reason: str) -> None:
+    line = []
+    for segment in ("high_risk", "basic", "high_risk"):
+        line.append(lifted(room, room.request(room.conversation(customer(segment)), reason=reason), segment).id)
+        room.passes(seconds=1)
+    assert [one.id for one in room.read(waiting)] == line
+
+
+def lifted(room: DeskRoom, case: Handoff, segment: str) -> Handoff:
+    """Place a case as the loop of the desk does, by what is known of its customer."""
+
+    def work(session: Session) -> None:
+        flags = BOOK.fitting.service_of(session, customer_no=customer(segment), account_nos=[]).flags
+        _, priority = BOOK.rules.route(case.reason, (), flags)
+        life.reprioritise(session, case.id, priority, book=BOOK, now=room.now, flags=list(flags))
+
+    room.write(work)
+    return room.case(case)
+
+
+def test_whom_the_segment_lifts_comes_before_others(room: DeskRoom) -> None:
+    basic, valued, special = (
+        lifted(room, room.request(room.conversation(customer(one))), one)
+        for one in ("basic", "high_value", "special_service")
+    )
+    assert [one.id for one in room.read(waiting)] == [special.id, valued.id, basic.id]

@@ -1,0 +1,331 @@
+"""The board of the network: every figure a second time from the raw rows, in plain Python."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dialects import DIALECTS, NewUrl
+from insight_boards_kit import (
+    TODAY,
+    ago,
+    asked,
+    board,
+    charts,
+    every_definition_is_documented,
+    figures,
+    opened,
+    points_are_figures_of_rows,
+    rows_come_to_figures,
+    series_of,
+)
+from insight_by_hand import everything
+from insight_kit import NOW
+from sqlalchemy import insert
+
+from core.clock import SHANGHAI
+from core.insight.kpi import Asked, Sources
+from core.insight.spans import Span
+from core.network import NetworkNode, SupplyPoint
+from core.notice import Notice
+from core.outage import Outage, OutageNode, OutageReport, OutageSubscriber
+from core.promise import Promise
+from core.work_order import OrderEvent, WorkOrder
+
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+DISTRICTS = ("江岸区", "洪山区", "无名镇")
+LIMIT = {"city": 45, "rural": 90, "remote": 120}
+Row = dict[str, Any]
+
+
+class World:
+    """A small network with outages, reports, subscribers, notices and orders, made up row by row."""
+
+    def __init__(self, sources: Sources, seed: int) -> None:
+        self.sources, self.rng = sources, random.Random(seed)
+        self.rows: defaultdict[type, list[Row]] = defaultdict(list)
+        self._network()
+        for number in range(1, 40):
+            self._outage(number)
+        for number in range(1, 15):
+            self._order(number)
+        with sources.workorder.transaction() as session:
+            for table in (NetworkNode, SupplyPoint, Outage, OutageNode, OutageReport, OutageSubscriber, Notice,
+                          WorkOrder, OrderEvent, Promise):  # fmt: skip
+                if self.rows[table]:
+                    session.execute(insert(table), self.rows[table])
+
+    def _network(self) -> None:
+        for place, district in enumerate(DISTRICTS):
+            codes = [(f"S{place}", "substation", None), (f"F{place}", "feeder", f"S{place}")]
+            codes += [(f"T{place}{number}", "transformer", f"F{place}") for number in range(3)]
+            for code, kind, parent in codes:
+                self.rows[NetworkNode].append({
+                    "code": code, "kind": kind, "name": code, "parent_code": parent, "district": district,
+                    "area_class": "city", "owner": "grid",
+                })  # fmt: skip
+                for _ in range(self.rng.randrange(4) if kind == "transformer" else 0):
+                    number = len(self.rows[SupplyPoint])
+                    self.rows[SupplyPoint].append({"account_no": f"42{number:08d}", "transformer_code": code})
+
+    def _outage(self, number: int) -> None:
+        rng = self.rng
+        began = ago(rng.uniform(-3, 45))
+        state = rng.choice(("restored",) * 6 + ("active", "confirmed", "suspected", "cancelled"))
+        state = "planned" if began > NOW else state
+        kind = "planned" if state == "planned" else rng.choice(("fault", "fault", "planned", "temporary", "limit"))
+        expected = rng.choice((None, began + timedelta(hours=rng.uniform(1, 9))))
+        lasted = timedelta(minutes=rng.randrange(5, 600))
+        self.rows[Outage].append({
+            "id": number, "outage_no": f"T{number:04d}", "kind": kind, "state": state,
+            "cause": rng.choice((None, "cable", "storm")), "area": "某处", "district": rng.choice(DISTRICTS),
+            "area_class": rng.choice(("city", "rural")), "started_at": began, "expected_at": expected,
+            "expected_said_at": expected and began - timedelta(days=rng.choice((-0.1, 3, 7, 9))),
+            "restored_at": began + lasted if state == "restored" else None, "note": None,
+        })  # fmt: skip
+        place = rng.randrange(3)
+        for code in {rng.choice((f"T{place}0", f"T{place}1", f"F{place}", f"S{place}")) for _ in range(2)}:
+            self.rows[OutageNode].append({"outage_id": number, "node_code": code})
+        for one in range(rng.randrange(4)):
+            talk, at = f"talk-{number}-{one}", began + one * MINUTE
+            self.rows[OutageReport].append({
+                "conversation_id": talk, "outage_id": rng.choice((None, number)), "area": None, "building": None,
+                "transformer_code": rng.choice((None, f"T{place}1")), "premises": talk, "account_no": None,
+                "order_no": None, "at": at,
+            })  # fmt: skip
+            self.rows[OutageSubscriber].append({"outage_id": number, "conversation_id": talk, "since": at})
+            for word in rng.sample(("confirmed", "restored", "expected:1"), rng.randrange(3)):
+                self.rows[Notice].append({
+                    "key": f"outage:{number}:{word}:{talk}", "conversation_id": talk, "wording": f"outage_{word[:8]}",
+                    "values": {}, "created_at": at, "delivered_at": rng.choice((None, at)),
+                })  # fmt: skip
+
+    def _order(self, number: int) -> None:
+        rng, at = self.rng, ago(self.rng.uniform(0, 14))
+        self.rows[WorkOrder].append({
+            "id": number, "order_no": f"W{number:05d}", "cause": f"c{number}", "category": "x", "title": "抢修",
+            "kind": "outage_repair", "family": "outage", "priority": "normal", "state": "closed", "account_no": None,
+            "customer_no": None, "conversation_id": "talk", "description_cipher": "x", "details_cipher": "x",
+            "district": rng.choice(DISTRICTS), "area_class": rng.choice((*LIMIT, None)), "urges": 0, "opened_at": at,
+            "updated_at": at,
+        })  # fmt: skip
+        self.rows[OrderEvent].append({
+            "order_id": number, "seq": 1, "at": at, "kind": "filed", "by": "customer", "values": {}
+        })  # fmt: skip
+        if rng.random() < 0.7:
+            self.rows[OrderEvent].append({
+                "order_id": number, "seq": 2, "at": at + rng.choice((44, 45, 46, 91, 130)) * MINUTE, "kind": "state",
+                "by": "staff", "values": {"to": "arrived"},
+            })  # fmt: skip
+        self.rows[Promise].append({
+            "subject_kind": "order", "subject_id": number, "kind": rng.choice(("arrival", "answer")),
+            "conversation_id": "talk", "due_at": at + 45 * MINUTE, "told_at": at,
+        })  # fmt: skip
+
+
+class ByHand:
+    """The figures from raw rows, as their definitions read."""
+
+    def __init__(self, sources: Sources) -> None:
+        tables = (NetworkNode, SupplyPoint, Outage, OutageNode, OutageReport, OutageSubscriber, Notice, WorkOrder,
+                  OrderEvent, Promise)  # fmt: skip
+        self.raw = {table: everything(sources.workorder, table) for table in tables}
+        self.outages = sorted(self.raw[Outage], key=lambda row: (row["started_at"], row["id"]))
+
+    def below(self, outage: Row) -> set[str]:
+        codes = {row["node_code"] for row in self.raw[OutageNode] if row["outage_id"] == outage["id"]}
+        while True:
+            more = {row["code"] for row in self.raw[NetworkNode] if row["parent_code"] in codes} - codes
+            if not more:
+                break
+            codes |= more
+        return {code for code in codes if code.startswith("T")}
+
+    def begun(self, row: Row) -> bool:
+        return row["state"] not in ("cancelled", "suspected") and row["started_at"] <= NOW
+
+    def now_out(self, end: datetime) -> list[Row]:
+        at, found = min(end, NOW), []
+        for row in self.outages:
+            over = row["restored_at"] is not None and row["restored_at"] <= at
+            ended = row["state"] == "planned" and row["expected_at"] is not None and row["expected_at"] <= at
+            if row["state"] not in ("cancelled", "suspected") and row["started_at"] <= at and not over and not ended:
+                found.append(row)
+        return found
+
+    def again(self, row: Row) -> bool:
+        return any(
+            self.below(one) & self.below(row) for one in self.outages
+            if one["kind"] in ("fault", "limit") and self.begun(one) and one["id"] != row["id"]
+            and row["started_at"] - 30 * DAY <= one["started_at"] <= row["started_at"]
+        )  # fmt: skip
+
+    def figures(self, span: Span) -> dict[str, float | None]:
+        def mean(values: list[bool | None]) -> float | None:
+            known = [one for one in values if one is not None]
+            return sum(known) / len(known) if known else None
+
+        def middle(values: list[float]) -> float | None:
+            return statistics.median(values) if values else None
+
+        mine = [row for row in self.outages if span.start <= row["started_at"] < span.end]
+        begun = [row for row in mine if self.begun(row)]
+        faults = [row for row in begun if row["kind"] in ("fault", "limit")]
+        dark = {code for row in self.now_out(span.end) for code in self.below(row)}
+        back = [row for row in begun if row["expected_at"] and row["restored_at"]]
+        said = [
+            row for row in mine
+            if row["kind"] == "planned" and row["state"] != "cancelled" and row["expected_said_at"]
+            and row["expected_said_at"] < row["started_at"]
+        ]  # fmt: skip
+        clocks = self.clocks(span)
+        return {
+            "outages": len(begun), "outage_faults": len(faults), "outages_now": len(self.now_out(span.end)),
+            "accounts_out": sum(row["transformer_code"] in dark for row in self.raw[SupplyPoint]),
+            "outages_suspected": sum(row["state"] == "suspected" for row in mine),
+            "outages_again": mean([self.again(row) for row in faults]),
+            "outage_reports": self.within(OutageReport, "at", span),
+            "outage_subscribers": self.within(OutageSubscriber, "since", span),
+            "outage_told": mean(self.told(span)),
+            "restore_kept": mean([
+                row["restored_at"] <= row["expected_at"] if row["restored_at"]
+                else False if row["expected_at"] < NOW and row["state"] != "planned" else None
+                for row in begun if row["expected_at"]
+            ]),
+            "restore_late": middle([(row["restored_at"] - row["expected_at"]) / MINUTE for row in back]),
+            "outage_lasted": middle([
+                (row["restored_at"] - row["started_at"]).total_seconds() for row in faults if row["restored_at"]
+            ]),
+            "outages_planned": sum(row["kind"] == "planned" and row["state"] != "cancelled" for row in mine),
+            "planned_notice": mean([row["started_at"] - row["expected_said_at"] >= 7 * DAY for row in said]),
+            "field_arrival": mean([kept for _, kept, _ in clocks]),
+        }  # fmt: skip
+
+    def within(self, table: type, column: str, span: Span) -> int:
+        return sum(span.start <= row[column] < span.end for row in self.raw[table])
+
+    def told(self, span: Span) -> list[bool | None]:
+        state = {row["id"]: row["state"] for row in self.outages}
+        found: list[bool | None] = []
+        for row in self.raw[OutageSubscriber]:
+            if span.start <= row["since"] < span.end:
+                begin = f"outage:{row['outage_id']}:"
+                heard = any(
+                    one["key"].startswith(begin) and one["conversation_id"] == row["conversation_id"]
+                    and one["delivered_at"] for one in self.raw[Notice]
+                )  # fmt: skip
+                over = state[row["outage_id"]] in ("restored", "cancelled")
+                found.append(True if heard else False if over else None)
+        return found
+
+    def clocks(self, span: Span) -> list[tuple[str, bool | None, float | None]]:
+        promised = {row["subject_id"] for row in self.raw[Promise] if row["kind"] == "arrival"}
+        found: list[tuple[str, bool | None, float | None]] = []
+        for row in self.raw[WorkOrder]:
+            if row["id"] in promised and row["area_class"] and span.start <= row["opened_at"] < span.end:
+                arrived = [one["at"] for one in self.raw[OrderEvent] if one["order_id"] == row["id"] and one["seq"] > 1]
+                limit = row["opened_at"] + LIMIT[row["area_class"]] * MINUTE
+                if arrived:
+                    minutes = (arrived[0] - row["opened_at"]) / MINUTE
+                    found.append((row["area_class"], arrived[0] <= limit, minutes))
+                else:
+                    found.append((row["area_class"], False if limit <= NOW else None, None))
+        return found
+
+
+@pytest.fixture(params=[(dialect, seed) for dialect in DIALECTS for seed in (1, 2)], ids=str)
+def world(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> Iterator[World]:
+    dialect, seed = request.param
+    with opened(new_url, dialect, tmp_path) as sources:
+        yield World(sources, seed)
+
+
+def test_every_figure_agrees_with_the_one_from_raw_rows(world: World) -> None:
+    hand = ByHand(world.sources)
+    for first, last in ((6, 0), (0, 0), (13, 0), (20, 11)):
+        what = asked(first, last)
+        shown = figures(board("network", world.sources, what))
+        assert {key: one["value"] for key, one in shown.items()} == hand.figures(what.span)
+        assert {key: one["previous"] for key, one in shown.items()} == hand.figures(what.span.previous)
+
+
+def test_days_to_come_show_what_is_planned(world: World) -> None:
+    what = Asked(Span.of(TODAY, TODAY + 3 * DAY), None, NOW)
+    shown = figures(board("network", world.sources, what))
+    assert {key: one["value"] for key, one in shown.items()} == ByHand(world.sources).figures(what.span)
+
+
+def test_rows_come_to_their_figures_and_points(world: World) -> None:
+    what = asked(13, 0)
+    rows_come_to_figures("network", world.sources, what)
+    assert points_are_figures_of_rows("network", world.sources, what) > 60
+
+
+def test_the_map_shows_each_area_once_with_those_who_are_out(world: World) -> None:
+    hand, what = ByHand(world.sources), asked(13, 0)
+    found = charts(board("network", world.sources, what))["areas"]
+    areas = {one["key"]: one for one in found["areas"]}
+    assert sorted(areas) == sorted(DISTRICTS)
+    assert len({(one["x"], one["y"]) for one in areas.values()}) == 3
+    district = {row["code"]: row["district"] for row in hand.raw[NetworkNode]}
+    dark = {code for row in hand.now_out(what.span.end) for code in hand.below(row)}
+    supplied = Counter(row["transformer_code"] for row in hand.raw[SupplyPoint])
+    for name, one in areas.items():
+        assert one["value"] == sum(supplied[code] for code in dark if district[code] == name)
+        at = sum(row["district"] == name for row in hand.now_out(what.span.end))
+        assert one["note"].startswith(f"停电 {at} 处，")
+
+
+def test_clocks_of_arrival_are_by_the_class_of_the_area(world: World) -> None:
+    what = asked(13, 0)
+    found = charts(board("network", world.sources, what))
+    by_class: defaultdict[str, list[tuple[bool | None, float | None]]] = defaultdict(list)
+    for name, kept, minutes in ByHand(world.sources).clocks(what.span):
+        by_class[name].append((kept, minutes))
+    shares = {
+        name: sum(known) / len(known) for name, ones in by_class.items()
+        if (known := [kept for kept, _ in ones if kept is not None])
+    }  # fmt: skip
+    middles = {
+        name: statistics.median(known) for name, ones in by_class.items()
+        if (known := [minutes for _, minutes in ones if minutes is not None])
+    }  # fmt: skip
+    assert series_of(found["arrival_by_class"]) == shares
+    assert series_of(found["arrival_minutes_by_class"]) == middles
+
+
+def test_outages_by_day_and_cause_come_to_all_of_them(world: World) -> None:
+    what = asked(13, 0)
+    found, hand = charts(board("network", world.sources, what)), ByHand(world.sources)
+    mine = [row for row in hand.outages if hand.begun(row) and what.span.holds(row["started_at"])]
+    days = Counter((row["started_at"].astimezone(SHANGHAI).date().isoformat(), row["kind"]) for row in mine)
+    chart = found["outages_by_day"]
+    shown = {
+        (day, one["key"]): value for one in chart["series"]
+        for day, value in zip(chart["picks"], one["data"], strict=True) if value
+    }  # fmt: skip
+    assert shown == days
+    assert series_of(found["outages_by_cause"]) == Counter(row["cause"] or "unknown" for row in mine)
+    again = Counter(row["district"] for row in mine if row["kind"] in ("fault", "limit") and hand.again(row))
+    assert series_of(found["again_by_area"]) == again if again else found["again_by_area"]["empty"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_without_data_there_is_no_share_and_no_zero_percent(dialect: str, new_url: NewUrl, tmp_path: Path) -> None:
+    with opened(new_url, dialect, tmp_path) as sources:
+        found = board("network", sources, asked(6, 0))
+        for key, one in figures(found).items():
+            counted = one["unit"] in ("count", "customers", "处")
+            assert one["value"] == (0 if counted else None), key
+        assert all(chart["empty"] for chart in charts(found).values())
+        rows_come_to_figures("network", sources, asked(6, 0))
+
+
+def test_the_documentation_has_every_definition() -> None:
+    every_definition_is_documented("network")
