@@ -243,9 +243,11 @@ class Dialogue:
     async def _put_to_rasa(self, question: Question) -> BotTurn:
         """Ask Rasa, with what is known of who asks."""
         conversation, message, now = question.conversation, question.message, self._clock()
-        asker = question.asker or await self._store.read(
-            lambda session: asker_of(session, conversation, message, book=self._book, now=now)
-        )
+
+        def look(session: Session) -> Asker:
+            return asker_of(session, conversation, message, book=self._book, now=now)
+
+        asker = question.asker if question.asker is not None else await self._store.read(look)
         text, is_payload = message.text, False
         if message.payload and message.payload.startswith(SAY):
             text = message.payload.removeprefix(SAY)

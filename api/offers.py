@@ -60,7 +60,9 @@ def follow(
     What nobody has understood, as the bot was away, was not answered either.
     """
     understood = message.understood or {}
-    if notices is None or not understood or understood.get("form") or understood.get("intent") in UNKNOWN or not _is_single(message):
+    if notices is None or not understood or understood.get("form"):
+        return
+    if understood.get("intent") in UNKNOWN or not _is_single(message):
         return
 
     def busy() -> bool:

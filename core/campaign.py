@@ -139,7 +139,7 @@ def told(session: Session, campaigns: Collection[Campaign]) -> dict[int, int]:
     ids = [one.broadcast_id for one in campaigns if one.broadcast_id is not None]
     query = select(Send.broadcast_id, func.count()).where(Send.broadcast_id.in_(ids), Send.told_at.is_not(None))
     found = {row[0]: row[1] for row in session.execute(query.group_by(Send.broadcast_id))} if ids else {}
-    return {one.id: found.get(one.broadcast_id, 0) for one in campaigns}
+    return {one.id: found.get(one.broadcast_id or 0, 0) for one in campaigns}
 
 
 def approve(session: Session, campaign_id: int, *, by: int) -> Campaign:

@@ -53,7 +53,7 @@ def _bridge(settings: CoreSettings, *, writing: bool = False) -> Iterator[Sessio
 
 @campaign_app.command("list")
 def show_all(limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20) -> None:
-    """List campaigns, the newest first: number, state, name, groups, customers, who agreed, sends by state, who read."""
+    """List campaigns, the newest first: number, state, name, groups, customers, who agreed, sends by state, told."""
     with _bridge(settings_of(CoreSettings)) as session:
         rows = campaigns.latest(session, limit=limit)
         states, told = campaigns.states(session, rows, now=system_clock()), campaigns.told(session, rows)

@@ -29,7 +29,8 @@ def cases_in(
 ) -> list[CaseFigures]:  # fmt: skip
     """Return what `core.handoff.figures.cases_requested` returns for these days; `session` reads `database`."""
     kept, signs = _kept.setdefault(database, {}), _signs(session, calendars, window)
-    fresh = {day: kept[day][1] for day, sign in signs.items() if day in kept and kept[day][0] == sign}
+    before = dict(kept)  # another thread may put days aside meanwhile
+    fresh = {day: before[day][1] for day, sign in signs.items() if day in before and before[day][0] == sign}
     for run in _runs(sorted(signs), set(fresh)):
         found: defaultdict[date, list[CaseFigures]] = defaultdict(list)
         for one in cases_requested(session, calendars, run.start, run.end, now=now):
@@ -38,8 +39,8 @@ def cases_in(
             fresh[day] = tuple(ones)
             if all(one.standing == "over" for one in ones) and day in signs:
                 kept[day] = (signs[day], fresh[day])
-    while len(kept) > MOST_DAYS:
-        kept.pop(next(iter(kept)), None)
+    for day in list(kept)[: max(len(kept) - MOST_DAYS, 0)]:
+        kept.pop(day, None)
     return sorted((one for ones in fresh.values() for one in ones), key=lambda one: one.handoff_id)
 
 

@@ -45,10 +45,8 @@ class Grid:
                 for code in _upwards(nodes, node.code):
                     below[code].add(node.code)
         query = select(SupplyPoint.transformer_code, func.count(SupplyPoint.account_no))
-        counts = session.execute(query.group_by(SupplyPoint.transformer_code))
-        return cls(
-            nodes, {code: frozenset(ones) for code, ones in below.items()}, {code: count for code, count in counts}
-        )
+        counts = {row[0]: row[1] for row in session.execute(query.group_by(SupplyPoint.transformer_code))}
+        return cls(nodes, {code: frozenset(ones) for code, ones in below.items()}, counts)
 
     def transformers(self, codes: Iterable[str]) -> frozenset[str]:
         """Return the transformers that lose power when these nodes do."""

@@ -18,6 +18,8 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.channel.link import GONE
+from core.channel.tables import ChannelUser
 from core.conversation import DIALOGUE_IDLE, Conversation, Message
 from core.db import Database
 from core.insight.spans import Span, day_of
@@ -36,9 +38,10 @@ def visits_in(
 ) -> list[Visit]:  # fmt: skip
     """Return what `core.insight.visits.visits` returns for these days; `session` reads `database`."""
     kept = _kept.setdefault(database, {})
-    signs = _signs(session, span, (data_dir, apology))
+    signs = _signs(session, span, (data_dir, apology, _emptied(session)))
     lasting = [day for day in span.days if Span(day, day).end + LENGTH <= now]
-    known = {day: kept[day][1] for day in lasting if day in kept and kept[day][0] == signs[day]}
+    before = dict(kept)  # another thread may put days aside meanwhile
+    known = {day: before[day][1] for day in lasting if day in before and before[day][0] == signs[day]}
     for run in _runs([day for day in span.days if day not in known]):
         found: defaultdict[date, list[Visit]] = defaultdict(list)
         for one in visits(session, run.start, run.end, topics=topics_of(data_dir), apology=apology):
@@ -63,6 +66,12 @@ def _keep(kept: _Kept, fresh: _Kept) -> None:
             kept[day] = one
         else:
             kept.pop(day, None)
+
+
+def _emptied(session: Session) -> int:
+    """Return how many people were erased: their messages stay in their places, with nothing in them."""
+    query = select(func.count()).select_from(ChannelUser)
+    return session.scalar(query.where(ChannelUser.user_id.startswith(GONE, autoescape=True))) or 0
 
 
 def _signs(session: Session, span: Span, always: object) -> dict[date, Any]:
@@ -94,7 +103,7 @@ def _cases(session: Session, span: Span) -> Iterator[tuple[date, object]]:
 
 
 def _others(session: Session, span: Span) -> Iterator[tuple[date, object]]:
-    """Yield on each day the conversations that were joined or emptied, and the surveys with a comment."""
+    """Yield on each day the conversations that were joined, and the surveys with a comment."""
     joined = select(Conversation.id, Conversation.joined_to, Conversation.created_at, Conversation.last_at)
     wanted = joined.where(Conversation.joined_to.is_not(None), Conversation.last_at >= span.start)
     for talk, home, since, until in session.execute(wanted.order_by(Conversation.id)):

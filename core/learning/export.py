@@ -11,7 +11,7 @@ import os
 import tempfile
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -110,7 +110,7 @@ def _prepare(session: Session, guard: Guard) -> _Prepared:
     messages: dict[str, list[str]] = defaultdict(list)
     for item in items:
         messages[str(item.label)].append(_one_line(item.text))
-    answers = list(_fitting_answers(session, guard, refused))
+    answers = list(_fitting_answers(session, guard, {bare(item.text) for item in items}, refused))
     exported = Exported(
         messages=len(items), faqs=len(answers), refused=dict(sorted(refused.items())),
         by_intent={intent: len(texts) for intent, texts in sorted(messages.items())},
@@ -143,7 +143,10 @@ def _why_not(text: str, guard: Guard) -> str | None:
     return "known" if bare(text) in guard.known else None
 
 
-def _fitting_answers(session: Session, guard: Guard, refused: Counter[str]) -> Iterator[LearnedFaq]:
+def _fitting_answers(
+    session: Session, guard: Guard, labelled: Set[str], refused: Counter[str]
+) -> Iterator[LearnedFaq]:  # fmt: skip
+    """Yield the approved answers; one of whose wordings is `labelled` as an intent would teach the same text twice."""
     for row in sorted(faqs.all_of(session, faqs.READY), key=lambda one: one.key):
         try:
             item = faqs.item_of(row)
@@ -155,6 +158,8 @@ def _fitting_answers(session: Session, guard: Guard, refused: Counter[str]) -> I
             refused["held_out"] += 1
         elif any(guard.scrubber.is_personal(text) for text in wordings):
             refused["personal"] += 1
+        elif any(bare(text) in labelled or bare(text) in guard.known for text in wordings):
+            refused["conflicting"] += 1
         else:
             yield row
 

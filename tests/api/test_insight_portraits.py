@@ -83,8 +83,8 @@ def world(desk: Office) -> None:
             "run_id": run.id, "customer_kind": "person", "district": "江岸区", "area_class": "city", "cluster": 0,
             "history_months": 24, "pay_channel": "wechat", "tags": ["pv"], "thin": None,
         }  # fmt: skip
-        own = {"kwh_year": 2400.0, "kwh_growth": 0.25, "late_count": 0.0, "has_pv": 1.0, "has_ev": 0.0,
-               "overdue_days": 0.0, "violations": 0.0, "special_need": 0.0, "low_income": 0.0, "volatility": 2.0}  # fmt: skip
+        nothing = ("late_count", "has_ev", "overdue_days", "violations", "special_need", "low_income")
+        own = {"kwh_year": 2400.0, "kwh_growth": 0.25, "has_pv": 1.0, "volatility": 2.0, **dict.fromkeys(nothing, 0.0)}
         for account in range(1, ACCOUNTS + 1):
             row = {
                 **base, **values(account), "account_id": account, "account_no": f"{4_200_000_000_000 + account}",
@@ -96,8 +96,8 @@ def world(desk: Office) -> None:
         session.add(Conversation(id="talk-1", **talk))
         session.flush()
         session.add(Message(
-            conversation_id="talk-1", seq=1, at=at, author="customer", type="text", text=f"我是{NAME}", channel="wechat",
-            understood={"intent": "query_bill", "confidence": 0.9}, turn="done",
+            conversation_id="talk-1", seq=1, at=at, author="customer", type="text", text=f"我是{NAME}", turn="done",
+            channel="wechat", understood={"intent": "query_bill", "confidence": 0.9},
         ))  # fmt: skip
         session.add(Recommendation(
             customer_no="C1", account_no=ONE, month=date(2026, 11, 1), kind="charging_time", yuan=Decimal("31.20"),

@@ -1,4 +1,4 @@
-"""Service fitted to the segment over HTTP: what the customer meets, what he never hears, and what the desk does for him."""
+"""Service fitted to the segment over HTTP: what the customer meets and never hears, and what the desk does for him."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ async def test_the_dialogue_hears_of_style_and_offers_and_never_of_the_segment(d
         styles[segment] = (found.style, found.first[:1])
         assert not [label for label in LABELS if label in repr(found) + json.dumps(asked["metadata"])]
     assert styles == {
-        "special_service": ("plain", ("person",)), "high_risk": ("", ("balance",)), "high_value": ("business", ("bill",)),
+        "special_service": ("plain", ("person",)), "high_risk": ("", ("balance",)),
+        "high_value": ("business", ("bill",)),
         "growth": ("", ("charging_pile",)), "basic": ("", ()),
     }  # fmt: skip
 
@@ -120,7 +121,8 @@ async def test_the_loop_lifts_whom_the_segment_lifts_and_nobody_lower(desk: Offi
         flags = {key: row.summary["flags"] for key, row in found.items()}
         priorities = {key: row.priority for key, row in found.items()}
     assert flags == {
-        "special_service": ["special_service"], "high_risk": [], "high_value": ["high_value"], "growth": [], "basic": [],
+        "special_service": ["special_service"], "high_risk": [], "high_value": ["high_value"], "growth": [],
+        "basic": [],
     }  # fmt: skip
     assert priorities["special_service"] < priorities["high_value"] < priorities["basic"] == priorities["high_risk"]
 
@@ -230,9 +232,11 @@ async def test_late_ones_are_counted_for_all_and_a_supervisor_may_take_them_over
 
 async def test_the_number_is_shown_to_whom_the_call_falls_for_a_reason_that_is_kept(desk: Office) -> None:
     keyring, number = desk.bridge.parts.settings.keyring(), NUMBERS["special_service"]
-    with desk.bridge.parts.billing.transaction() as session:
+    billing = Database(desk.bridge.parts.settings.billing_url)  # the bridge itself only reads it
+    with billing.transaction() as session:
         cipher = keyring.encrypt(PHONE, phone_context(number))
         session.add(Owner(customer_no=number, kind="person", name_cipher="", phone_cipher=cipher, phone_hash="x"))
+    billing.dispose()
     agent = await desk.seat()
     customer, row = await ended(desk, agent)
     path = f"/call-backs/{row.id}/phone"

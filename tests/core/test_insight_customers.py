@@ -62,7 +62,7 @@ class World:
     @classmethod
     def make(cls, sources: Sources, seed: int) -> World:
         world = cls(sources, random.Random(seed), {}, [])
-        for number, state, back in ((1, RETIRED, 9), (2, PUBLISHED, 2)):
+        for number in (1, 2):
             world.runs[number] = [world.portrait(number, account) for account in range(1, 40 + 15 * number)]
         before = {row["account_id"]: row["segment"] for row in world.runs[1]}
         counts = Counter((before.get(row["account_id"]), row["segment"]) for row in world.runs[2])

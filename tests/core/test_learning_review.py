@@ -250,3 +250,18 @@ def test_without_the_hashes_nothing_can_be_exported(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("AAAA\nAAA\n", encoding="ascii")
     with pytest.raises(BadHeldOutFile):
         HeldOut.load(tmp_path)
+
+
+def test_an_answer_whose_wording_is_labelled_or_trained_as_an_intent_is_not_given_out(
+    room: LearningRoom, tmp_path: Path
+) -> None:
+    trained = next(text for _, text in training_messages(DATA / "nlu") if not GUARD.held_out.holds(text, 0.85))
+    label(room, [room.item("铁皮棚顶发电划算不")])
+    with room.writing() as session:
+        for key, question in (("learned_a", "铁皮棚顶发电划算不？"), ("learned_b", trained)):
+            session.add(LearnedFaq(
+                key=key, question=question, also=list(GREEN.also), answer=GREEN.answer, region="hubei", source="公告",
+                month="2026-10", status="verified", state=faq.READY, author_id=1, edited_by=1, at=room.now,
+            ))  # fmt: skip
+    made, messages, items = exported(room, tmp_path)
+    assert (made.refused, messages, items) == ({"conflicting": 2}, {"ask_solar": ["铁皮棚顶发电划算不"]}, [])

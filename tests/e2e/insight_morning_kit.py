@@ -64,8 +64,8 @@ def sign_in(page: Page, url: str) -> None:
 
 def settled(page: Page) -> None:
     """Wait until nothing is being read or drawn."""
-    page.locator(".bone").first.wait_for(state="hidden", timeout=30_000)
-    page.get_by_text("正在读取").first.wait_for(state="hidden")
+    page.locator(".bone").first.wait_for(state="hidden", timeout=120_000)
+    page.get_by_text("正在读取").first.wait_for(state="hidden", timeout=120_000)
     page.wait_for_timeout(400)
 
 

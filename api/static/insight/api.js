@@ -1,8 +1,9 @@
 /* Calls to /v1/insight: the same cookie, the same token against forgery, the same problems as the desk's. */
 const INSIGHT = "/v1/insight";
+const PATIENCE_MS = 60000; // a year of figures is reckoned longer than a message takes
 
 class InsightApi extends DeskApi {
-  async ask(method, path, { body, limit = CALL_LIMIT_MS } = {}) {
+  async ask(method, path, { body, limit = PATIENCE_MS } = {}) {
     const aborter = new AbortController();
     const timer = setTimeout(() => aborter.abort(), limit);
     const headers = { Accept: "application/json" };
@@ -14,7 +15,7 @@ class InsightApi extends DeskApi {
       });
       return this.read(response, await response.text(), path);
     } catch (error) {
-      throw error instanceof Problem ? error : new Unreachable("网络不通，没有连上服务器");
+      throw error instanceof Problem ? error : new Unreachable(aborter.signal.aborted ? "等了一分钟，服务器还没有算完" : "网络不通，没有连上服务器");
     } finally {
       clearTimeout(timer);
     }

@@ -36,7 +36,7 @@ class Live {
 
   async listen(turn) {
     try {
-      const { version } = await this.app.api.get("/pulse");
+      const { version } = await this.app.api.ask("GET", "/pulse", { limit: CALL_LIMIT_MS });
       if (turn !== this.turn) return;
       const moved = this.mark !== null && version !== this.mark;
       const came = this.lost;

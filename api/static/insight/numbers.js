@@ -2,6 +2,7 @@
 const whole = new Intl.NumberFormat("zh-CN", { maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat("zh-CN", { maximumFractionDigits: 2 });
 const tenth = new Intl.NumberFormat("zh-CN", { maximumFractionDigits: 1 });
+const short = new Intl.NumberFormat("zh-CN", { maximumSignificantDigits: 2 });
 const NOTHING = "—";
 
 function plainNumber(value) {
@@ -9,7 +10,7 @@ function plainNumber(value) {
   if (size >= 1e8) return fine.format(value / 1e8) + "亿";
   if (size >= 1e4) return fine.format(Math.round(value / 1e3) / 10) + "万";
   if (Number.isInteger(value) || size >= 1000) return whole.format(value);
-  return (size >= 10 ? tenth : fine).format(value);
+  return (size >= 10 ? tenth : size >= 0.1 || !size ? fine : short).format(value);
 }
 
 function lengthOfTime(seconds) {
@@ -45,7 +46,8 @@ function amountOf(value, unit = "") {
 
 /* The server's own words, but large numbers short: 1.2万条 instead of 12,480 条, ¥4.6亿 instead of nine digits. */
 const isMoney = (unit) => unit === "元" || unit === "yuan";
-const textOf = ({ value, unit, text }) => (text && !(Math.abs(value) >= 1e4 && (isMoney(unit) || !WRITTEN[unit])) ? text : amountOf(value, unit));
+const isShort = (value, unit) => Math.abs(value) >= 1e4 && (isMoney(unit) || !WRITTEN[unit]);
+const textOf = ({ value, unit, text }) => (text && !isShort(value, unit) && !(WRITTEN[unit] === lengthOfTime && typeof value === "number") ? text : amountOf(value, unit));
 
 /* On an axis there is less room. */
 const tickOf = (value, unit) => (WRITTEN[unit] === shareWords ? shareTick(value) : WRITTEN[unit] && WRITTEN[unit] !== scoreWords ? WRITTEN[unit](value) : plainNumber(value));

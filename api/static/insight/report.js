@@ -8,17 +8,17 @@ function Still({ chart }) {
     const made = echarts.init(box.current, null, { renderer: "canvas", devicePixelRatio: 2.5 });
     made.setOption({ color: COLOURS, textStyle: { fontFamily: LETTERS, color: INK }, animation: false, ...OPTIONS[chart.kind](chart) });
   }, []);
-  return html`<div ref=${box} class=${"canvas high-" + Math.max(200, Math.round((heightOf(chart) * 0.82) / 20) * 20)} role="img" aria-label=${chart.name}></div>`;
+  return html`<div ref=${box} class=${"canvas high-" + Math.max(180, Math.round((heightOf(chart) * 0.74) / 20) * 20)} role="img" aria-label=${chart.name}></div>`;
 }
 
 /* A figure of a report has no other day to compare itself with than the week before. */
 const Tile = ({ figure }) => html`<li class=${"tile " + (figure.verdict || "none")}><h4>${figure.name}</h4><p class="value">${textOf(figure)}</p>
-  <p class="change">${figure.value === null || figure.previous === null ? "" : html`<span aria-hidden="true">${ARROW_OF(figure)}</span> 较上周 ${figure.change_text} ${IN_WORDS[figure.verdict] || ""}`}</p></li>`;
+  <p class="change">${figure.value === null || figure.previous === null ? "" : html`<span aria-hidden="true">${ARROW_OF(figure)}</span> ${figure.previous === 0 && figure.value ? "上周为零" : figure.value === figure.previous ? "与上周持平" : "较上周 " + figure.change_text} <span class="verdict-word">${IN_WORDS[figure.verdict] || ""}</span>`}</p></li>`;
 
 const Tiles = ({ figures }) => figures.length > 0 && html`<ul class="tiles">${figures.map((one) => html`<${Tile} key=${one.key} figure=${one}/>`)}</ul>`;
 
 /* On paper a long table shows its first lines. */
-const LINES_ON_PAPER = 10;
+const LINES_ON_PAPER = 8;
 const onPaper = (chart) => ({ ...chart, lines: chart.lines.slice(0, LINES_ON_PAPER).map(({ rows, link, ...line }) => line) });
 
 const WIDE_ON_PAPER = new Set(["tree", "heat", "table"]);
@@ -32,9 +32,11 @@ const worthPaper = (group) => group.charts.filter((chart) => !hasNothing(chart) 
 const GroupOnPaper = ({ group }) => html`<section class="group"><h3>${group.name}</h3><${Tiles} figures=${group.figures}/>
   ${worthPaper(group).length > 0 && html`<div class="charts">${worthPaper(group).map((chart) => html`<${Drawn} key=${chart.key} chart=${chart}/>`)}</div>`}</section>`;
 
-const Section = ({ board }) => html`<section class="board"><h2>${board.name}</h2>
-  <ul class="prose">${board.sentences.map((line) => html`<li key=${line}>${line}</li>`)}</ul>
-  ${board.groups.map((group) => html`<${GroupOnPaper} key=${group.key} group=${group}/>`)}</section>`;
+/* A board that knows nothing of the week says so in a line. */
+const knowsNothing = (board) => board.groups.every((group) => group.figures.every((one) => one.value === null) && group.charts.every(hasNothing));
+
+const Section = ({ board }) => html`<section class=${knowsNothing(board) ? "board-empty" : "board"}><h2>${board.name}</h2>
+  ${knowsNothing(board) ? html`<p class="note">${board.groups.flatMap((group) => group.charts.map((chart) => chart.empty)).find(Boolean) || "没有数据"}</p>` : board.groups.map((group) => html`<${GroupOnPaper} key=${group.key} group=${group}/>`)}</section>`;
 
 /* Each figure and chart once, in the order of the boards. */
 function meanings(boards) {
@@ -45,9 +47,9 @@ function meanings(boards) {
 function Report({ data }) {
   return html`<header class="cover"><p class="house"><${Mark}/>电小服</p><h1>${data.title}</h1><p class="week">${data.week}</p>${data.notes.map((note) => html`<p class="note" key=${note}>${note}</p>`)}
       <button type="button" class="print" onclick=${() => print()}>打印或存为 PDF</button></header>
-    <section class="lead"><h2>${data.lead}</h2><${Tiles} figures=${data.headline}/>
+    <section class="lead"><h2>${data.lead}</h2><${Tiles} figures=${data.headline.filter((one) => one.value !== null)}/>
       ${data.boards.map((board) => html`<div class="summary" key=${board.board}><h3>${board.name}</h3><ul class="prose">${board.sentences.map((line) => html`<li key=${line}>${line}</li>`)}</ul></div>`)}</section>
-    ${data.boards.map((board) => html`<${Section} key=${board.board} board=${{ ...board, sentences: [] }}/>`)}
+    ${data.boards.map((board) => html`<${Section} key=${board.board} board=${board}/>`)}
     <section class="definitions board"><h2>${data.definitions}</h2><dl>${meanings(data.boards).map(([name, text]) => html`<div key=${name}><dt>${name}</dt><dd>${text}</dd></div>`)}</dl></section>`;
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 from channel_kit import PAGE
@@ -15,7 +15,8 @@ from wechatpy import WeChatClient as Oracle
 
 from api.channels.wechat import agree
 from api.channels.wechat.client import WeChatClient
-from api.channels.wechat.page_ticket import signature
+from api.channels.wechat.errors import WeChatError
+from api.channels.wechat.page_ticket import AGAIN, PageTicket, signature
 from tests.fake_wechat.process import FakeWeChat
 
 TEMPLATES = {"outage": "subscribe:T-outage", "bill_ready": "subscribe:T-outage", "balance_low": "subscribe:T-low"}
@@ -48,7 +49,9 @@ async def test_the_page_shows_each_template_once_with_wechats_button_and_a_signe
         assert config["signature"] == signature("T1", config["nonceStr"], config["timestamp"], url)
         assert config["appId"] == bridge.parts.settings.wechat_appid
         assert "T1" not in answer.text
-        assert "https://res.wx.qq.com" in answer.headers["content-security-policy"]
+        policy = answer.headers["content-security-policy"]
+        assert "https://res.wx.qq.com" in policy
+        assert "frame-src weixin: wvjbscheme:" in policy  # the bridge of WeChat's script calls the app so
         assert "{{" not in answer.text
         assert (await bridge.http.get("/wechat/h5/static/notices.js")).status_code == 200
 
@@ -109,3 +112,22 @@ async def test_the_fakes_ticket_is_the_one_that_wechatpy_gets_too(fake: FakeWeCh
     oracle.session.set(oracle.access_token_key, await client._tokens.get())
     assert oracle.jsapi.get_ticket()["ticket"] == ticket
     await client.close()
+
+
+async def test_while_wechat_is_away_not_everybody_who_opens_the_page_waits_for_it() -> None:
+    asked, now = 0, datetime(2026, 11, 24, 10, tzinfo=UTC)
+
+    class Away:
+        async def page_ticket(self) -> tuple[str, int]:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                raise WeChatError("away")
+            return "T1", 7200
+
+    ticket, away = PageTicket(), cast(WeChatClient, Away())
+    for seconds in (0, 5):
+        with pytest.raises(WeChatError):
+            await ticket.get(away, now=now + timedelta(seconds=seconds))
+    assert asked == 1
+    assert await ticket.get(away, now=now + AGAIN) == "T1"
