@@ -40,6 +40,9 @@ class ReportWords(BaseModel):
     better: str
     worse: str
     name: str
+    joint: str
+    most_names: int  # more would not be read
+    more: str
     steady: str
     nothing: str
     sentences: dict[str, tuple[str, ...]]
@@ -113,8 +116,9 @@ def _lines(board: Board, words: ReportWords) -> Iterator[str]:
 def _moved(figures: list[Mapping[str, Any]], words: ReportWords) -> list[str]:
     def named(verdict: str) -> str:
         found = [one for one in figures if one["verdict"] == verdict]
-        texts = (words.name.format(name=one["name"], text=one["text"], change=_change(one, words)) for one in found)
-        return "；".join(texts)
+        first = found[: words.most_names]
+        texts = (words.name.format(name=one["name"], text=one["text"], change=_change(one, words)) for one in first)
+        return words.joint.join(texts) + (words.more.format(count=len(found)) if len(found) > len(first) else "")
 
     better, worse = named("good"), named("bad")
     said = [words.better.format(names=better)] if better else []

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.db import Database
 from core.portrait.tables import FEATURES, Portrait
 
-SAMPLE, MOST_KEPT = 10_000, 12
+SAMPLE, MOST_KEPT = 4_000, 12
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from core.db import Database
 from core.insight.spans import Span, day_of
 from core.insight.topics import topics_of
 from core.insight.visits import LENGTH, Visit, customers_of, held_of, visits
+from core.portrait.sql import ShanghaiDay
 from core.survey import Survey
 
 MOST_VISITS = 40_000  # that are kept, some 25 MB
@@ -87,12 +88,15 @@ def _signs(session: Session, span: Span, always: object) -> dict[date, Any]:
 
 def _counts(session: Session, span: Span) -> Iterator[tuple[date, object]]:
     """Yield how many messages customers wrote on each day, the last of them, and how many wait for an answer."""
-    for turn in ("open", "done"):
-        for day in span.days:
-            one = Span(day, day)
-            within = (Message.turn == turn, Message.at >= one.start, Message.at < one.end)
-            row = session.execute(select(func.count(), func.min(Message.at), func.max(Message.at)).where(*within)).one()
-            yield day, (turn, *row)
+    day = ShanghaiDay(Message.at)
+    query = (
+        select(day, Message.turn, func.count(), func.min(Message.at), func.max(Message.at))
+        .where(Message.turn.in_(("open", "done")), Message.at >= span.start, Message.at < span.end)
+        .group_by(day, Message.turn)
+        .order_by(day, Message.turn)
+    )
+    for found, *counted in session.execute(query):
+        yield found, tuple(counted)
 
 
 def _cases(session: Session, span: Span) -> Iterator[tuple[date, object]]:
@@ -112,7 +116,8 @@ def _others(session: Session, span: Span) -> Iterator[tuple[date, object]]:
         Survey.comment.is_not(None), Survey.answered_at >= span.start, Survey.answered_at < span.end
     )
     for case, answered, comment in session.execute(surveys.order_by(Survey.handoff_id)):
-        yield day_of(answered), (case, comment)
+        if answered is not None:
+            yield day_of(answered), (case, comment)
 
 
 def _days(since: datetime, until: datetime, span: Span) -> list[date]:

@@ -44,7 +44,8 @@ async def desk(urls: tuple[str, str], new_url: NewUrl, tmp_path: Path) -> AsyncI
 
 
 def token(desk: Office, segment: str) -> str:
-    return customer_token(customer_no=NUMBERS[segment], accounts=(), now=desk.clock())
+    account = f"{4_200_000_000_001 + SEGMENTS.index(segment)}"
+    return customer_token(customer_no=NUMBERS[segment], accounts=(account,), now=desk.clock())
 
 
 async def opened(desk: Office, segment: str | None) -> tuple[Customer, dict[str, Any]]:

@@ -96,7 +96,7 @@ class World:
         layers = [
             {
                 "classes": ["residential"], "accounts": 77, "start": 3, "k": 2,
-                "tried": [tried(2, 2, 0.41), tried(3, 2, 0.55 + number / 100), tried(4, 4, 0.3)],
+                "tried": [tried(2, 2, 0.41), tried(3, 2, round(0.55 + number / 100, 2)), tried(4, 4, 0.3)],
             },
             {"classes": ["industrial"], "accounts": 20, "start": 2, "k": 2, "tried": [tried(2, 2, 0.71)]},
             {"classes": ["commercial"], "accounts": 9, "start": 1, "k": 1, "tried": [tried(2, 2, 0.1)]},
@@ -275,7 +275,7 @@ def test_portraits_of_a_run_are_summed_up_once(world: World) -> None:
     event.listen(world.sources.bridge.engine, "before_cursor_execute", lambda *call: said.append(call[2]))
     again = board("customers", world.sources, asked(6, 0))
     assert not [one for one in said if "portraits" in one]
-    assert len(said) <= 2
+    assert len([one for one in said if one.startswith("SELECT")]) <= 2
     assert json.dumps(again)
 
 

@@ -168,7 +168,7 @@ def understood(stack: Stack, texts: list[str]) -> list[str | None]:
 def test_ten_messages_are_labelled_a_candidate_trained_compared_and_promoted(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.url}/insight#/learning")
     intent = "ask_charging_pile"  # the worst topic of the demonstration's yesterday
-    assert within(120, lambda: asked(page, stack.url, "learning/summary")["open"] > 0)  # gathered by itself
+    assert within(300, lambda: asked(page, stack.url, "learning/summary")["open"] > 0)  # gathered by itself
     label = next(one["label"] for one in asked(page, stack.url, "learning/intents") if one["name"] == intent)
     group = group_about(page, stack.url, intent, MESSAGES)
     page.reload()

@@ -5,10 +5,14 @@ const IN_WORDS = { good: "变好", bad: "变差", none: "" };
 function Still({ chart }) {
   const box = useRef(null);
   useLayoutEffect(() => {
-    const made = echarts.init(box.current, null, { renderer: "canvas", devicePixelRatio: 2.5 });
+    const made = echarts.init(box.current, null, { renderer: "canvas", devicePixelRatio: 1 });
     made.setOption({ color: COLOURS, textStyle: { fontFamily: LETTERS, color: INK }, animation: false, ...OPTIONS[chart.kind](chart) });
+    const drawn = made.renderToCanvas({ pixelRatio: 2.5 }); /* all of it at once: paper does not wait for a second frame */
+    drawn.className = "paper";
+    made.dispose();
+    box.current.append(drawn);
   }, []);
-  return html`<div ref=${box} class=${"canvas high-" + Math.max(180, Math.round((heightOf(chart) * 0.74) / 20) * 20)} role="img" aria-label=${chart.name}></div>`;
+  return html`<div ref=${box} class=${"canvas high-" + Math.max(180, Math.round((heightOf(chart) * 0.7) / 20) * 20)} role="img" aria-label=${chart.name}></div>`;
 }
 
 /* A figure of a report has no other day to compare itself with than the week before. */
@@ -18,7 +22,7 @@ const Tile = ({ figure }) => html`<li class=${"tile " + (figure.verdict || "none
 const Tiles = ({ figures }) => figures.length > 0 && html`<ul class="tiles">${figures.map((one) => html`<${Tile} key=${one.key} figure=${one}/>`)}</ul>`;
 
 /* On paper a long table shows its first lines. */
-const LINES_ON_PAPER = 8;
+const LINES_ON_PAPER = 6;
 const onPaper = (chart) => ({ ...chart, lines: chart.lines.slice(0, LINES_ON_PAPER).map(({ rows, link, ...line }) => line) });
 
 const WIDE_ON_PAPER = new Set(["tree", "heat", "table"]);
