@@ -175,24 +175,34 @@ async def _choice(parts: Parts, handoff_id: int, offer: Callable[[Session], bool
 async def _flags(parts: Parts) -> int:
     """Look up who new cases' customers are, as soon as that can be had: nobody waits for it."""
 
-    def new(session: Session) -> list[tuple[int, str, str | None, tuple[str, ...]]]:
+    def new(session: Session) -> list[tuple[int, str, str | None]]:
         cases = [case for case in line_of(session) if "flags" not in case.summary]
         whose = [session.get_one(Conversation, case.conversation_id) for case in cases]
-        return [
-            (case.id, one.id, one.customer_no, fitted(parts.book, session, one).flags)
-            for case, one in zip(cases, whose, strict=True)
-        ]  # fmt: skip
+        return [(case.id, one.id, one.customer_no) for case, one in zip(cases, whose, strict=True)]
 
     done = 0
-    for handoff_id, conversation_id, customer_no, by_segment in await parts.store.read(new):
+    for handoff_id, conversation_id, customer_no in await parts.store.read(new):
         try:
             known = await asyncio.to_thread(flags_of, parts, conversation_id, customer_no)
         except SQLAlchemyError as error:
             log.warning("flags_unknown", handoff=handoff_id, error=type(error).__name__)
             return done
-        flags = list(dict.fromkeys([*known, *by_segment]))
+        flags = list(dict.fromkeys([*known, *await _by_segment(parts, conversation_id)]))
         done += bool(await _one(parts, handoff_id, partial(_flag, parts, handoff_id, flags)))
     return done
+
+
+async def _by_segment(parts: Parts, conversation_id: str) -> tuple[str, ...]:
+    """Return what lifts cases by the portraits; whatever is wrong with those, the line goes on without."""
+
+    def look(session: Session) -> tuple[str, ...]:
+        return fitted(parts.book, session, session.get_one(Conversation, conversation_id)).flags
+
+    try:
+        return await parts.store.read(look)
+    except Exception as error:
+        log.error("segment_unknown", conversation=conversation_id, error=type(error).__name__)
+        return ()
 
 
 def flags_of(parts: Parts, conversation_id: str, customer_no: str | None) -> list[str]:

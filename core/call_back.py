@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.agent import Agent
@@ -20,6 +20,8 @@ OPEN, DONE, DROPPED = "open", "done", "dropped"
 Why = Literal["segment", "complaint", "low_score"]
 MAX_NOTE = 1000
 SHORTEST_NOTE = 2
+MOST = 200  # calls that one reading returns at most
+_OWED = select(CallBack).where(CallBack.state == OPEN).order_by(CallBack.due_at, CallBack.id)
 
 
 class CallBackNotFound(LookupError):
@@ -64,7 +66,7 @@ def after_score(
     session: Session, conversation: Conversation, case: Handoff, score: int, *, fitting: Fitting, calendar: Calendar,
     now: datetime,
 ) -> CallBack | None:  # fmt: skip
-    """Note the same for a low score; the case has one call back at most, made or not."""
+    """Note the same for a low score; the case has one call back at most, made or not: one still owed is due sooner."""
     rules = fitting.call_backs
     if score > rules.low_score or case.agent_id is None:
         return None
@@ -93,16 +95,40 @@ def why(row: CallBack, case: Handoff | None, score: int | None, fitting: Fitting
     return found
 
 
-def open_ones(session: Session, *, limit: int = 200) -> list[CallBack]:
+def open_ones(session: Session, *, limit: int = MOST) -> list[CallBack]:
     """Return what is owed, the first due first."""
-    query = select(CallBack).where(CallBack.state == OPEN).order_by(CallBack.due_at, CallBack.id)
-    return list(session.scalars(query.limit(limit)))
+    return list(session.scalars(_OWED.limit(limit)))
+
+
+def open_for(session: Session, agent_id: int, *, limit: int = MOST) -> list[CallBack]:
+    """Return what falls to an agent and what to whoever has time, the first due first.
+
+    `limit` is for each of the two: however many wait for anybody, nobody loses sight of his own.
+    """
+    mine = session.scalars(_OWED.where(CallBack.agent_id == agent_id).limit(limit)).all()
+    here = select(Agent.id).where(Agent.active)
+    nobodys = or_(CallBack.agent_id.is_(None), CallBack.agent_id.not_in(here))
+    free = session.scalars(_OWED.where(nobodys).limit(limit)).all()
+    return sorted([*mine, *free], key=lambda row: (row.due_at, row.id))
 
 
 def overdue(session: Session, *, now: datetime) -> int:
     """Return how many are late."""
     query = select(func.count()).select_from(CallBack).where(CallBack.state == OPEN, CallBack.due_at < now)
     return session.scalar(query) or 0
+
+
+def holder(session: Session, row: CallBack) -> int | None:
+    """Return to whom a call falls; None: whoever has time, also where that agent has left."""
+    agent = session.get(Agent, row.agent_id) if row.agent_id is not None else None
+    return agent.id if agent is not None and agent.active else None
+
+
+def forget(session: Session, conversation_id: str, *, now: datetime) -> None:
+    """Erase of whom the calls of a conversation were, and let nobody call any more."""
+    mine = update(CallBack).where(CallBack.conversation_id == conversation_id)
+    session.execute(mine.where(CallBack.state == OPEN).values(state=DROPPED, done_at=now))
+    session.execute(mine.values(customer_no=None, segment=None, note=None))
 
 
 def falls_to(session: Session, conversation_id: str, agent_id: int) -> bool:
@@ -189,16 +215,20 @@ def _held(session: Session, call_back_id: int, agent_id: int, *, over: bool) -> 
     row = find(session, call_back_id, lock=True)
     if row.state != OPEN:
         raise CallBackOver(row.state)
-    if row.agent_id not in (None, agent_id) and not over:
-        raise CallBackTaken(row.agent_id or 0)
+    has_it = holder(session, row)
+    if has_it not in (None, agent_id) and not over:
+        raise CallBackTaken(has_it or 0)
     return row
 
 
 def _owe(
     session: Session, conversation: Conversation, case: Handoff, segment: str, due_at: datetime
 ) -> CallBack | None:  # fmt: skip
-    """Write it down, once a case (its conversation is locked)."""
-    if session.scalar(select(CallBack.id).where(CallBack.handoff_id == case.id)) is not None:
+    """Write it down, once a case (its conversation is locked); the earliest of the claims says when it is due."""
+    known = select(CallBack).where(CallBack.handoff_id == case.id).with_for_update()
+    row = session.scalar(known.execution_options(populate_existing=True))
+    if row is not None:
+        row.due_at = min(row.due_at, due_at) if row.state == OPEN else row.due_at
         return None
     manager = manager_of(session, conversation.customer_no)
     row = CallBack(

@@ -95,7 +95,7 @@ class CallBacks(BaseModel):
     items: list[CallBackView]
 
 
-_Row = tuple[CallBack, Handoff | None, Conversation | None, int | None]
+_Row = tuple[CallBack, Handoff | None, Conversation | None, int | None, int | None]
 
 
 @router.get("/call-backs")
@@ -104,7 +104,8 @@ async def list_call_backs(parts: PartsDep, signed: AgentDep) -> CallBacks:
     now = parts.clock()
 
     def work(session: Session) -> tuple[list[_Row], dict[int, str], int]:
-        rows = [row for row in call_back.open_ones(session) if _concerns(signed, row)]
+        every = signed.may(SUPERVISOR)
+        rows = call_back.open_ones(session) if every else call_back.open_for(session, signed.agent_id)
         return [_read(session, row) for row in rows], agent_names(session), call_back.overdue(session, now=now)
 
     rows, names, overdue = await parts.store.read(work)
@@ -235,24 +236,25 @@ def _found(session: Session, signed: Signed, call_back_id: int) -> CallBack:
         row = call_back.find(session, call_back_id)
     except CallBackNotFound as error:
         raise Forbidden from error
-    if not _concerns(signed, row) and row.done_by != signed.agent_id:
+    if not _concerns(session, signed, row) and row.done_by != signed.agent_id:
         raise Forbidden
     return row
 
 
-def _concerns(signed: Signed, row: CallBack) -> bool:
-    return row.agent_id in (None, signed.agent_id) or signed.may(SUPERVISOR)
+def _concerns(session: Session, signed: Signed, row: CallBack) -> bool:
+    return signed.may(SUPERVISOR) or call_back.holder(session, row) in (None, signed.agent_id)
 
 
 def _read(session: Session, row: CallBack) -> _Row:
     score = session.scalar(select(Survey.score).where(Survey.handoff_id == row.handoff_id))
-    return row, session.get(Handoff, row.handoff_id), session.get(Conversation, row.conversation_id), score
+    case, conversation = session.get(Handoff, row.handoff_id), session.get(Conversation, row.conversation_id)
+    return row, case, conversation, score, call_back.holder(session, row)
 
 
 async def _view(
     parts: Parts, signed: Signed, one: _Row, names: dict[int, str], labels: dict[str, str], now: datetime
 ) -> CallBackView:
-    row, case, conversation, score = one
+    row, case, conversation, score, holder = one
     options, fitting = options_of(parts.settings.data_dir), parts.book.fitting
     redactor = await redactor_for(parts, conversation) if conversation is not None else None
     still_open = [str(text) for text in (case.note.get("open") or ())] if case is not None else []
@@ -261,7 +263,7 @@ async def _view(
         customer=labels.get(row.customer_no or "", options.unknown_customer),
         segment=fitting.rules.name_of(row.segment) if row.segment else None,
         why=[fitting.words.why[key] for key in call_back.why(row, case, score, fitting)],
-        due_at=row.due_at.astimezone(SHANGHAI), overdue=row.due_at < now, agent=_person(row.agent_id, names),
+        due_at=row.due_at.astimezone(SHANGHAI), overdue=row.due_at < now, agent=_person(holder, names),
         mine=row.agent_id == signed.agent_id, score=score,
         open_points=[redactor.text(text, staff=names.values()) for text in still_open] if redactor else [],
         **_of_case(case, names, options.categories, options.outcomes),

@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from core import call_back, outbox
 from core import conversation as log_of
-from core import outbox
 from core.binding import Binding, accounts_of_user
 from core.channel import subscriptions
 from core.channel.join import close_unreachable
@@ -158,6 +158,7 @@ def _blank(session: Session, conversation: Conversation, *, now: datetime) -> No
     session.execute(update(DeskNote).where(DeskNote.conversation_id == conversation.id).values(text=""))
     session.execute(update(Survey).where(Survey.conversation_id == conversation.id).values(comment=None))
     forgetting.forget(session, conversation.id)
+    call_back.forget(session, conversation.id, now=now)
     for case in session.scalars(select(Handoff).where(Handoff.conversation_id == conversation.id)):
         case.summary, case.note, case.corrected = {}, {}, {}
     for event in session.scalars(select(HandoffEvent).where(HandoffEvent.conversation_id == conversation.id)):

@@ -71,8 +71,11 @@ def standing_of(session: Session, *, customer_no: str | None, account_nos: Seque
 
 
 def strongest(segments: Iterable[str | None]) -> str | None:
-    """Return the segment with the strongest claim, None if there is none."""
-    found = [one for one in segments if one is not None]
+    """Return the segment with the strongest claim, None if there is none.
+
+    One that this process does not know (a newer one has published it) claims nothing: no turn may fail for it.
+    """
+    found = [one for one in segments if one in SEGMENTS]
     return min(found, key=SEGMENTS.index) if found else None
 
 

@@ -142,6 +142,14 @@ def test_sentences_are_made_of_the_figures_and_left_out_where_one_has_no_value()
     assert "没听懂的消息 312 条（较上周 +16.4%）" in said[2]
 
 
+def test_what_moved_is_named_as_far_as_somebody_would_read_it() -> None:
+    words = report_words(DATA).model_copy(update={"sentences": {}, "tables": {}, "most_names": 1})
+    board = json.loads((FIXTURES / "service.json").read_text("utf-8"))
+    better = [one for one in figures_of(board) if one["verdict"] == "good"]
+    assert len(better) > 1
+    assert sentences_of(board, words)[0].endswith(f"；等共 {len(better)} 项。")
+
+
 def test_a_week_without_any_value_says_that_there_is_nothing_to_say() -> None:
     words = report_words(DATA)
     board = json.loads((FIXTURES / "service.json").read_text("utf-8"))

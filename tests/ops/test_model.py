@@ -88,12 +88,12 @@ def test_the_same_answers_are_no_worse_and_no_better() -> None:
 @pytest.mark.parametrize(
     ("count", "lost", "gained", "worse", "better"),
     [
-        (73, 1, 0, False, False), (73, 2, 0, True, False), (700, 3, 0, False, False), (700, 4, 0, True, False),
-        (700, 9, 6, False, False), (700, 10, 6, True, False), (3000, 12, 2, True, False), (3000, 10, 6, False, False),
-        (700, 0, 4, False, True), (73, 0, 1, False, False), (3000, 2, 12, False, True),
+        (73, 5, 0, False, False), (73, 6, 0, True, False), (700, 7, 0, False, False), (700, 8, 0, True, False),
+        (700, 12, 5, False, False), (700, 13, 5, True, False), (3000, 14, 2, True, False), (3000, 12, 2, False, False),
+        (700, 0, 8, False, True), (73, 0, 5, False, False), (3000, 2, 14, False, True),
     ],
 )  # fmt: skip
-def test_accuracy_may_lose_one_message_or_half_a_point_unless_the_test_says_it_is_no_chance(
+def test_accuracy_may_lose_five_messages_or_a_point_unless_the_test_says_it_is_no_chance(
     count: int, lost: int, gained: int, worse: bool, better: bool
 ) -> None:
     before = evaluation(read(count, *range(gained)))
@@ -119,21 +119,21 @@ def test_a_single_message_of_danger_that_is_lost_is_too_much_though_others_are_g
     assert found(evaluation(told), evaluation(gained)) == (set(), {"danger_recall"})
 
 
-def test_out_of_scope_may_lose_one_message_where_the_class_is_large_enough_to_judge() -> None:
+def test_out_of_scope_may_lose_two_messages_where_the_class_is_large_enough_to_judge() -> None:
     outside = [message(n, outside=True) for n in range(25)]
-    assert found(evaluation(outside, out_of_scope_f1=0.9), evaluation(outside, out_of_scope_f1=0.86)) == (set(), set())
-    assert found(evaluation(outside, out_of_scope_f1=0.9), evaluation(outside, out_of_scope_f1=0.85))[0] == {
+    assert found(evaluation(outside, out_of_scope_f1=0.9), evaluation(outside, out_of_scope_f1=0.82)) == (set(), set())
+    assert found(evaluation(outside, out_of_scope_f1=0.9), evaluation(outside, out_of_scope_f1=0.81))[0] == {
         "out_of_scope_f1"
     }
     few = outside[:19]
     assert found(evaluation(few, out_of_scope_f1=0.9), evaluation(few, out_of_scope_f1=0.1)) == (set(), set())
 
 
-def test_confidences_may_drift_by_half_a_point_in_sets_that_can_tell() -> None:
+def test_confidences_may_drift_by_a_point_in_sets_that_can_tell() -> None:
     many, few = read(200), read(199)
-    assert found(evaluation(many, ece=0.02), evaluation(many, ece=0.025)) == (set(), set())
-    assert found(evaluation(many, ece=0.02), evaluation(many, ece=0.026)) == ({"ece"}, set())
-    assert found(evaluation(many, ece=0.02), evaluation(many, ece=0.01)) == (set(), {"ece"})
+    assert found(evaluation(many, ece=0.02), evaluation(many, ece=0.03)) == (set(), set())
+    assert found(evaluation(many, ece=0.02), evaluation(many, ece=0.031)) == ({"ece"}, set())
+    assert found(evaluation(many, ece=0.02), evaluation(many, ece=0.005)) == (set(), {"ece"})
     assert found(evaluation(few, ece=0.02), evaluation(few, ece=0.1)) == (set(), set())
 
 
@@ -147,11 +147,11 @@ def test_double_messages_entities_knowledge_and_addresses_are_judged_too() -> No
                             "addresses": {"addresses_exact": 1.0}, "all": figures},
                 "messages": {"validation_multi": double, "knowledge": asked, "addresses": places}}  # fmt: skip
 
-    verdict = judge(document(0), document(3), RULES)
+    verdict = judge(document(0), document(6), RULES)
     assert {(one.set, one.metric, one.lost) for one in verdict.worse} == {
-        ("validation_multi", "double_both", 3), ("validation_multi", "entities_exact", 3),
-        ("all", "double_both", 3), ("all", "entities_exact", 3), ("addresses", "addresses_exact", 3),
-        ("knowledge", "answered_right", 3), ("knowledge", "answered_in_vain", 3),
+        ("validation_multi", "double_both", 6), ("validation_multi", "entities_exact", 6),
+        ("all", "double_both", 6), ("all", "entities_exact", 6), ("addresses", "addresses_exact", 6),
+        ("knowledge", "answered_right", 6), ("knowledge", "answered_in_vain", 6),
     }  # fmt: skip
 
 

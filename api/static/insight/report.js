@@ -12,7 +12,7 @@ function Still({ chart }) {
     made.dispose();
     box.current.append(drawn);
   }, []);
-  return html`<div ref=${box} class=${"canvas high-" + Math.max(180, Math.round((heightOf(chart) * 0.7) / 20) * 20)} role="img" aria-label=${chart.name}></div>`;
+  return html`<div ref=${box} class=${"canvas high-" + Math.max(180, Math.round((heightOf(chart) * 0.66) / 20) * 20)} role="img" aria-label=${chart.name}></div>`;
 }
 
 /* A figure of a report has no other day to compare itself with than the week before. */
