@@ -6,7 +6,7 @@ DIANFU := .venv/bin/dianfu
 MODEL := models/dianfu.tar.gz
 BOT_DATA := data/nlu data/rules data/stories
 # A model is older than what it was made from: then `make test` trains first.
-MODEL_SOURCES := $(shell find bot $(BOT_DATA) -type f ! -name '*.pyc' ! -name channel.py ! -name wishes.py ! -name forms.py ! -name knowing.py ! -name certain.py ! -name handback.py ! -name forgetting.py \
+MODEL_SOURCES := $(shell find bot $(BOT_DATA) -type f ! -name '*.pyc' ! -name channel.py ! -name wishes.py ! -name forms.py ! -name knowing.py ! -name certain.py ! -name handback.py ! -name forgetting.py ! -name model_watch.py \
 	! -name endpoints.yml ! -name credentials.yml ! -path 'bot/evaluation/*' 2>/dev/null) requirements/bot.txt
 CHROMIUM := $(firstword $(shell command -v chromium chromium-browser google-chrome 2>/dev/null))
 # In CI a missing browser is an error, elsewhere its tests are left out.
