@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, StatementError
@@ -20,7 +20,7 @@ from api.bus import MemoryBus
 from api.desk_news import Change, DeskNews
 from api.escalation import Escalation
 from api.grants import apply_grants
-from api.identity import Asker, asker_of, metadata_of
+from api.identity import Asker, asker_if_next, asker_of, metadata_of
 from api.inbound import Inbound
 from api.metrics import Metrics
 from api.offers import follow, parted, settled
@@ -165,19 +165,13 @@ class Dialogue:
         elif (own := self._reception.answer(session, conversation, message, now=now)) is not None:
             drafts = own
         else:
-            question = Question(conversation, message, self._asker_if_next(session, conversation, message, now=now))
+            question = Question(
+                conversation, message, asker_if_next(session, conversation, message, book=self._book, now=now)
+            )
             # What is for Rasa has opened no case.
             return question, None, Change.between(session, conversation, message, before) if before else None
         outcome = self._close(session, conversation, message, drafts)
         return Question(conversation, message), outcome, Change.between(session, conversation, message, before)
-
-    def _asker_if_next(
-        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
-    ) -> Asker | None:
-        """Return what is known of who asks; None if another question comes first, after which more may be known."""
-        if log_of.open_turns(session, conversation.id)[0].seq != message.seq:
-            return None
-        return asker_of(session, conversation, message, book=self._book, now=now)
 
     # -- the turn
 

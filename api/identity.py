@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.fitting import shown_to
 from core.channel.writer import earlier_talks
-from core.conversation import Conversation, Message
+from core.conversation import Conversation, Message, open_turns
 from core.fitting import Service
 from core.handoff.book import Book
 from core.identity import Identity, issue_identity
@@ -39,6 +39,15 @@ def asker_of(
         talks=earlier_talks(session, message, proved=proved) if known else (),
         place=pinned(session, conversation.id, now=message.at, until=message.seq),
     )
+
+
+def asker_if_next(
+    session: Session, conversation: Conversation, message: Message, *, book: Book, now: datetime
+) -> Asker | None:
+    """Return what is known of who asks; None if another question comes first, after which more may be known."""
+    if open_turns(session, conversation.id)[0].seq != message.seq:
+        return None
+    return asker_of(session, conversation, message, book=book, now=now)
 
 
 def metadata_of(

@@ -103,6 +103,15 @@ def apply_grant(
         conversation.assurance = 0
 
 
+def owners_of(session: Session, account_nos: Sequence[str]) -> dict[str, str]:
+    """Return whose contract accounts were when they were last bound, of those of which that was looked up."""
+    if not account_nos:
+        return {}
+    known = and_(Binding.owner_no.is_not(None), Binding.owner_no != NOBODY)
+    query = select(Binding.account_no, Binding.owner_no).where(Binding.account_no.in_(list(account_nos)), known)
+    return {number: owner for number, owner in session.execute(query.order_by(Binding.id)) if owner is not None}
+
+
 def unsettled(session: Session, *, limit: int = 100) -> list[Binding]:
     """Return the bindings of which it is not known yet whose contract they are, oldest first."""
     return list(session.scalars(select(Binding).where(Binding.owner_no.is_(None)).order_by(Binding.id).limit(limit)))

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy.orm import Session
 
+from core.binding import owners_of
 from core.portrait.tables import FEATURES
 from core.segment.rules import Rules, load_rules
 from core.segment.standing import Standing, standing_of
@@ -190,7 +191,13 @@ class Fitting:
         """Return the same for a customer by number and accounts; `session` reads the bridge database."""
         if customer_no is None and not account_nos:
             return self.service_for(NOBODY)
-        return self.service_for(standing_of(session, customer_no=customer_no, account_nos=account_nos))
+        return self.service_for(standing_known(session, customer_no=customer_no, account_nos=account_nos))
+
+
+def standing_known(session: Session, *, customer_no: str | None, account_nos: list[str]) -> Standing:
+    """Return where a customer stands; of somebody without a number an account is whose contract it was when bound."""
+    holders = {} if customer_no else owners_of(session, account_nos)
+    return standing_of(session, customer_no=customer_no, account_nos=account_nos, holders=holders)
 
 
 @cache

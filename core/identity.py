@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
-import jwt
+from core.signed_token import Audience, sign, verify
+from core.signed_token import BadToken as BadToken
 
-ALGORITHM = "HS256"
 CUSTOMER_NO = re.compile(r"[A-Za-z0-9_-]{1,12}")
 ACCOUNT_NO = re.compile(r"[0-9]{1,13}", re.ASCII)
-Audience = Literal["dianfu-customer", "dianfu-session", "dianfu-actions", "dianfu-bridge"]
 CUSTOMER: Audience = "dianfu-customer"
 Via = Literal["web", "app", "h5"]  # the page of a session: of the site, of the company's app, or inside WeChat
 SESSION: Audience = "dianfu-session"
@@ -32,10 +31,6 @@ DRAFT = "draft."
 
 # One turn has a deadline of seconds; a token that leaks is worthless soon after it.
 IDENTITY_LIFETIME = timedelta(seconds=60)
-
-
-class BadToken(Exception):
-    """The token is missing, altered, expired, or was issued for something else."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ def issue_customer(
     lifetime: timedelta,
 ) -> str:
     """Return a customer token, as the company's app issues it."""
-    return _sign(key, CUSTOMER, customer_no, {"accounts": list(accounts), "assurance": assurance}, now, lifetime)
+    return sign(key, CUSTOMER, customer_no, {"accounts": list(accounts), "assurance": assurance}, now, lifetime)
 
 
 def read_customer(key: str, token: str, *, now: datetime) -> CustomerClaim:
@@ -134,7 +129,7 @@ def read_customer(key: str, token: str, *, now: datetime) -> CustomerClaim:
     Raises:
         BadToken: if it proves nothing.
     """
-    claims = _verify(key, token, CUSTOMER, now)
+    claims = verify(key, token, CUSTOMER, now)
     if not CUSTOMER_NO.fullmatch(claims["sub"]):
         raise BadToken("the subject is no customer number")
     return CustomerClaim(claims["sub"], _accounts(claims), _assurance(claims))
@@ -156,7 +151,7 @@ def issue_session(
         more |= {"customer_no": claim.customer_no, "accounts": list(claim.accounts), "assurance": claim.assurance}
     if user_id is not None:
         more["user"] = user_id
-    return _sign(key, SESSION, conversation_id, more, now, lifetime)
+    return sign(key, SESSION, conversation_id, more, now, lifetime)
 
 
 def read_session(key: str, token: str, *, now: datetime) -> str:
@@ -174,7 +169,7 @@ def read_seat(key: str, token: str, *, now: datetime) -> Seat:
     Raises:
         BadToken: if it proves nothing.
     """
-    claims = _verify(key, token, SESSION, now)
+    claims = verify(key, token, SESSION, now)
     via, customer_no, user_id = claims.get("via", "web"), claims.get("customer_no"), claims.get("user")
     if via not in get_args(Via) or not isinstance(user_id, int | None):
         raise BadToken("no session of ours")
@@ -197,7 +192,7 @@ def issue_identity(key: str, identity: Identity, *, now: datetime) -> str:
     }
     more |= {"style": identity.style} if identity.style else {}
     more |= {"first": list(identity.first)} if identity.first else {}
-    return _sign(key, ACTIONS, identity.conversation_id, more, now, IDENTITY_LIFETIME)
+    return sign(key, ACTIONS, identity.conversation_id, more, now, IDENTITY_LIFETIME)
 
 
 def read_identity(key: str, token: str, *, now: datetime, sender: str) -> Identity:
@@ -206,7 +201,7 @@ def read_identity(key: str, token: str, *, now: datetime, sender: str) -> Identi
     Raises:
         BadToken: if the token proves nothing, or was issued for another conversation than the `sender` of the turn.
     """
-    claims = _verify(key, token, ACTIONS, now)
+    claims = verify(key, token, ACTIONS, now)
     if sender.removeprefix(DRAFT).partition(".")[0] != claims["sub"]:
         raise BadToken("issued for another conversation")
     customer_no = claims.get("customer_no")
@@ -242,7 +237,7 @@ def issue_grant(key: str, grant: Grant, *, now: datetime) -> str:
         chosen = [[one.kind, one.wanted, one.channel] for one in grant.choices]
         more |= {"subject": grant.subject, "choices": chosen}
     more |= {"offer": dict(grant.offer)} if grant.offer else {}
-    return _sign(key, BRIDGE, grant.conversation_id, more, now, IDENTITY_LIFETIME)
+    return sign(key, BRIDGE, grant.conversation_id, more, now, IDENTITY_LIFETIME)
 
 
 def read_grant(key: str, token: str, *, now: datetime, conversation_id: str, turn: str) -> Grant:
@@ -251,33 +246,12 @@ def read_grant(key: str, token: str, *, now: datetime, conversation_id: str, tur
     Raises:
         BadToken: if it proves nothing, or was issued for another conversation or another turn.
     """
-    claims = _verify(key, token, BRIDGE, now)
+    claims = verify(key, token, BRIDGE, now)
     if claims["sub"] != conversation_id or claims.get("turn") != turn:
         raise BadToken("issued for another conversation or turn")
     add, remove, assured = (_accounts(claims, name) for name in ("add", "remove", "assured"))
     subject, offer = str(claims.get("subject", "")), claims.get("offer") or {}
     return Grant(conversation_id, turn, add, remove, assured, subject, _choices(claims), offer)
-
-
-def _sign(
-    key: str, audience: Audience, subject: str, more: Mapping[str, Any], now: datetime, lifetime: timedelta
-) -> str:
-    claims = {"sub": subject, "aud": audience, "iat": now, "exp": now + lifetime, **more}
-    return jwt.encode(claims, key, algorithm=ALGORITHM)
-
-
-def _verify(key: str, token: str, audience: Audience, now: datetime) -> dict[str, Any]:
-    try:
-        claims: dict[str, Any] = jwt.decode(
-            token, key, algorithms=[ALGORITHM], audience=audience,
-            options={"require": ["sub", "aud", "exp", "iat"], "verify_exp": False, "verify_iat": False},
-        )  # fmt: skip
-    except jwt.PyJWTError as error:
-        raise BadToken(str(error)) from error
-    # The library compares with the system's clock; ours is injected.
-    if not isinstance(claims["exp"], int) or claims["exp"] <= now.timestamp():
-        raise BadToken("expired")
-    return claims
 
 
 def _accounts(claims: Mapping[str, Any], name: str = "accounts") -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -17,9 +18,10 @@ from api.desk.access import Signed, SupervisorDep
 from api.desk.cases import agent_names
 from api.desk.options import options_of
 from api.insight import learning_faqs, learning_refresh
-from api.insight.learning_access import BadPage, namer_of, reviewer_of, router
-from api.insight.learning_views import GroupPage, ItemPage, ItemView, LabelBody, Named, Picked
+from api.insight.learning_access import BadPage, namer_of, reviewer_of, router, settings_of
+from api.insight.learning_views import GroupPage, ItemPage, ItemView, LabelBody, Named, Picked, named
 from core.learning import faq, marks, review
+from core.learning.export import refused_items
 from core.learning.review import GroupNotFound, Reviewer
 from core.learning.tables import LABELLED, OPEN, LearnedFaq, LearningGroup, LearningItem
 
@@ -28,12 +30,16 @@ PAGE = 50
 
 
 class Summary(BaseModel):
-    """Where the work stands: what is open, what waits for an export, who has done how much, the last runs."""
+    """Where the work stands: what is open, what waits for an export, who has done how much, the last runs.
+
+    `refused`: labelled messages that the last export held back, by reason; they wait for nobody's export.
+    """
 
     open: int
     groups: int
     states: dict[str, int]
     labelled_since_export: int
+    refused: list[Named]
     answers_ready: int
     by_reviewer: list[Named]
     export: dict[str, Any]
@@ -44,16 +50,21 @@ class Summary(BaseModel):
 async def summary(parts: PartsDep, _signed: SupervisorDep) -> Summary:
     """Return where the work stands."""
 
+    labels = settings_of(parts).labels
+
     def work(session: Session) -> Summary:
         counted = select(LearningItem.state, func.count()).group_by(LearningItem.state)
         states = dict(session.execute(counted).tuples().all())
         fresh = select(func.count()).select_from(LearningItem)
         fresh = fresh.where(LearningItem.state == LABELLED, LearningItem.exported_at.is_(None))
         groups = select(func.count()).select_from(LearningGroup).where(LearningGroup.size > 0)
+        refused = Counter(refused_items(session).values())
         ready = select(func.count()).select_from(LearnedFaq).where(LearnedFaq.state == faq.READY)
         return Summary(
             open=states.get(OPEN, 0), groups=session.scalar(groups) or 0, states=states,
-            labelled_since_export=session.scalar(fresh) or 0, answers_ready=session.scalar(ready) or 0,
+            labelled_since_export=(session.scalar(fresh) or 0) - refused.total(),
+            refused=[named(why, labels.refused, count) for why, count in refused.most_common()],
+            answers_ready=session.scalar(ready) or 0,
             by_reviewer=_by_reviewer(session), export=marks.mark(session, marks.EXPORT),
             run=learning_refresh.state_of(session, parts.clock()),
         )  # fmt: skip
@@ -118,7 +129,8 @@ async def label(parts: PartsDep, signed: SupervisorDep, body: LabelBody) -> list
     intents = options_of(parts.settings.data_dir).intents
 
     def work(session: Session, by: Reviewer, now: datetime) -> list[LearningItem]:
-        return review.label(session, _ids(session, body), body.intent, intents=intents, by=by, now=now)
+        ids = _ids(session, body, by)
+        return [] if ids is None else review.label(session, ids, body.intent, intents=intents, by=by, now=now)
 
     return await _reviewed(parts, signed, work)
 
@@ -126,9 +138,12 @@ async def label(parts: PartsDep, signed: SupervisorDep, body: LabelBody) -> list
 @router.post("/items/dismiss")
 async def dismiss(parts: PartsDep, signed: SupervisorDep, body: Picked) -> list[ItemView]:
     """Put messages aside."""
-    return await _reviewed(
-        parts, signed, lambda session, by, now: review.dismiss(session, _ids(session, body), by=by, now=now)
-    )
+
+    def work(session: Session, by: Reviewer, now: datetime) -> list[LearningItem]:
+        ids = _ids(session, body, by)
+        return [] if ids is None else review.dismiss(session, ids, by=by, now=now)
+
+    return await _reviewed(parts, signed, work)
 
 
 @router.post("/items/undo")
@@ -156,8 +171,11 @@ async def _reviewed(
     return await parts.store.write(run)
 
 
-def _ids(session: Session, body: Picked) -> list[int]:
-    return body.ids if body.group_id is None else [*body.ids, *review.open_ids(session, body.group_id)]
+def _ids(session: Session, body: Picked, by: Reviewer) -> list[int] | None:
+    """Return what was picked; None for a group that the reviewer has done already: a second click."""
+    if body.group_id is None:
+        return body.ids
+    return [*body.ids, *review.open_ids(session, body.group_id, by=by)] or None
 
 
 def _items_of(session: Session, group_ids: list[int]) -> dict[int, list[LearningItem]]:

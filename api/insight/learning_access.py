@@ -18,8 +18,17 @@ from api.desk.options import options_of
 from api.insight.learning_refresh import Running
 from api.insight.learning_views import Namer
 from core.audit import Auditor
+from core.learning.export import refused_items
 from core.learning.faq import BadFaq, FaqChanged, FaqNotFound
-from core.learning.review import AlreadyReviewed, GroupNotFound, ItemNotFound, NotReviewed, Reviewer, UnknownIntent
+from core.learning.review import (
+    AlreadyReviewed,
+    GroupNotFound,
+    GroupReviewed,
+    ItemNotFound,
+    NotReviewed,
+    Reviewer,
+    UnknownIntent,
+)
 from core.learning.settings import LearningSettings, learning_settings
 
 KNOWN: Mapping[type[Exception], tuple[HTTPStatus, str]] = {
@@ -78,14 +87,16 @@ def settings_of(parts: Parts) -> LearningSettings:
 
 def namer_of(parts: Parts, session: Session) -> Namer:
     """Return what gives things their names."""
-    return Namer(settings_of(parts), options_of(parts.settings.data_dir), agent_names(session))
+    refused = refused_items(session)
+    return Namer(settings_of(parts), options_of(parts.settings.data_dir), agent_names(session), refused)
 
 
 async def _faster(request: Request, error: AlreadyReviewed | FaqChanged) -> Response:
     """Tell who was faster."""
     parts = parts_of(request)
     names = await parts.store.read(agent_names)
-    code = "faq_changed" if isinstance(error, FaqChanged) else "already_reviewed"
+    codes = ((FaqChanged, "faq_changed"), (GroupReviewed, "group_reviewed"), (AlreadyReviewed, "already_reviewed"))
+    code = next(code for kind, code in codes if isinstance(error, kind))
     return _said(request, HTTPStatus.CONFLICT, code, who=names.get(error.agent_id or 0, ""))
 
 

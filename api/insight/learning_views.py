@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -59,7 +59,7 @@ class Reviewed(BaseModel):
 
 
 class ItemView(BaseModel):
-    """One message; `link` opens its conversation in the desk."""
+    """One message; `refused_text`: why the last export held it back; `link` opens its conversation in the desk."""
 
     id: int
     group_id: int | None
@@ -81,6 +81,7 @@ class ItemView(BaseModel):
     faq_id: int | None
     reviewed: Reviewed | None
     exported_at: datetime | None
+    refused_text: str
     link: str
 
 
@@ -163,6 +164,7 @@ class Namer:
     settings: LearningSettings
     options: DeskOptions
     agents: Mapping[int, str]
+    refused: Mapping[int, str] = field(default_factory=dict)  # item id -> why the last export held it back
 
     def group(self, row: LearningGroup, items: Sequence[LearningItem]) -> GroupView:
         """Return a group with what its open messages say of it."""
@@ -170,7 +172,7 @@ class Namer:
         intents = Counter(item.intent or "" for item in items)
         return GroupView(
             id=row.id, name=row.name, size=row.size, harm=row.harm, parts=self._parts(row.parts), example=row.example,
-            reasons=[_named(key, self.settings.labels.reasons, count) for key, count in sorted(reasons.items())],
+            reasons=[named(key, self.settings.labels.reasons, count) for key, count in sorted(reasons.items())],
             intents=[
                 Named(key=key, name=self.options.intent(key), value=count) for key, count in intents.most_common(5)
             ],
@@ -182,11 +184,11 @@ class Namer:
         return ItemView(
             id=row.id, group_id=row.group_id, text=row.text, at=row.at, channel=row.channel, understood=row.intent,
             understood_text=self.options.intent(row.intent), confidence=row.confidence,
-            reasons=[_named(key, self.settings.labels.reasons, 1) for key in row.reasons], harm=row.harm,
+            reasons=[named(key, self.settings.labels.reasons, 1) for key in row.reasons], harm=row.harm,
             parts=self._parts(row.parts), suggested=row.suggested, suggested_text=self.options.intent(row.suggested),
             state=row.state, state_text=self.settings.labels.states[row.state], label=row.label,
             label_text=self.options.intent(row.label), faq_id=row.faq_id, reviewed=self._reviewed(row),
-            exported_at=row.exported_at, link=f"{CONSOLE}{row.conversation_id}",
+            exported_at=row.exported_at, refused_text=self._refused(row), link=f"{CONSOLE}{row.conversation_id}",
         )  # fmt: skip
 
     def faq(self, row: LearnedFaq) -> FaqView:
@@ -202,6 +204,10 @@ class Namer:
         """Return the name of an agent, nothing if there is none."""
         return self.agents.get(agent_id or 0, "")
 
+    def _refused(self, row: LearningItem) -> str:
+        why = self.refused.get(row.id, "")
+        return self.settings.labels.refused.get(why, why)
+
     def _reviewed(self, row: LearningItem) -> Reviewed | None:
         if row.reviewed_by is None or row.reviewed_at is None:
             return None
@@ -209,8 +215,9 @@ class Namer:
 
     def _parts(self, parts: Mapping[str, float]) -> list[Named]:
         ordered = sorted(parts.items(), key=lambda one: (-one[1], one[0]))
-        return [_named(key, self.settings.labels.harm, value) for key, value in ordered]
+        return [named(key, self.settings.labels.harm, value) for key, value in ordered]
 
 
-def _named(key: str, names: Mapping[str, str], value: float) -> Named:
+def named(key: str, names: Mapping[str, str], value: float) -> Named:
+    """Return a key with its name, and how much."""
     return Named(key=key, name=names.get(key, key), value=value)

@@ -101,6 +101,8 @@ def _change(figure: Mapping[str, Any], words: ReportWords) -> str:
         return words.change.none
     if figure["previous"] == figure["value"]:
         return words.change.same
+    if not figure["change_text"].startswith(("+", "-")):
+        return str(figure["change_text"])  # words: the one before is nought, or the week is not over
     return words.change.moved.format(change=figure["change_text"])
 
 

@@ -43,7 +43,7 @@ class ChannelUser(BridgeBase):
     created_at: Mapped[datetime] = mapped_column(Instant)
     last_wrote_at: Mapped[datetime | None] = mapped_column(Instant)
     scene: Mapped[str | None] = mapped_column(String(64))  # by which code the user came
-    trace: Mapped[str | None] = mapped_column(String(8), index=True)  # of who left and had bound, for 180 days at most (erase)
+    trace: Mapped[str | None] = mapped_column(String(8), index=True)  # of who left and had bound, for 180 days (erase)
 
 
 class SendWindow(BridgeBase):

@@ -15,10 +15,10 @@ from core.agent import Agent
 from core.call_back import manager_of
 from core.clock import SHANGHAI
 from core.conversation import Conversation
-from core.fitting import Fitting, Service
+from core.fitting import Fitting, Service, standing_known
 from core.portrait.catalogue import Catalogue, Feature
 from core.portrait.tables import Portrait
-from core.segment.standing import Standing, standing_of
+from core.segment.standing import Standing
 
 
 def portrait_of(
@@ -31,7 +31,7 @@ def portrait_of(
     customer_no, accounts = conversation.customer_no, list(conversation.accounts)
     if customer_no is None and not accounts:
         return None
-    standing = standing_of(session, customer_no=customer_no, account_nos=accounts)
+    standing = standing_known(session, customer_no=customer_no, account_nos=accounts)
     if standing.run_id is None and not standing.accounts:
         return None
     service, rules = fitting.service_for(standing), fitting.rules
@@ -80,7 +80,7 @@ def _figures(
     session: Session, standing: Standing, service: Service, fitting: Fitting, catalogue: Catalogue
 ) -> list[dict[str, str]]:
     """Return the figures of the account that gave the segment, those that are known."""
-    numbers = [one.account_no for one in standing.accounts if one.segment == standing.segment]
+    numbers = [one.account_no for one in standing.accounts if one.known and one.segment == standing.segment]
     if standing.run_id is None or not numbers:
         return []
     query = select(Portrait).where(Portrait.run_id == standing.run_id, Portrait.account_no.in_(numbers))

@@ -88,7 +88,10 @@ def _figure(kpi: Kpi, facts: Any, asked: Asked, words: Words) -> dict[str, Any]:
     except SQLAlchemyError as error:
         log.error("figure %s unavailable: %s", kpi.key, type(error).__name__)
         return figure_json(kpi.key, None, None, figure, words, rows=None, instead=words.texts.away)
-    return figure_json(kpi.key, value, previous, figure, words, rows=rows_url(kpi.key, asked))
+    return figure_json(
+        kpi.key, value, previous, figure, words, rows=rows_url(kpi.key, asked),
+        unfinished=asked.is_unfinished and not kpi.at_end, counts=kpi.counts,
+    )  # fmt: skip
 
 
 def _chart(chart: Breakdown | Custom, facts: Any, asked: Asked, words: Words) -> dict[str, Any]:

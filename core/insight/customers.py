@@ -28,14 +28,20 @@ from core.segment.tables import SegmentRun
 
 
 def _cells(key: str, measure: Any, **more: Any) -> Kpi:
-    given = {"total": sum_if_any, "by_channel": False, **more}
+    given = {"total": sum_if_any, "by_channel": False, "at_end": True, **more}
     return Kpi(key, within("cells"), measure, tables.CELLS, **given)
 
 
 # How many, and what they are worth.
 ACCOUNTS = _cells("accounts", lambda one: float(one.accounts))
 OWNERS = Kpi(
-    "segment_customers", within("owners"), lambda one: float(one.customers), tables.OWNERS, sum_if_any, by_channel=False
+    "segment_customers",
+    within("owners"),
+    lambda one: float(one.customers),
+    tables.OWNERS,
+    sum_if_any,
+    by_channel=False,
+    at_end=True,
 )
 KWH = _cells("kwh_year", lambda one: one.kwh_year)
 FEE = _cells("fee_year", lambda one: one.fee_year)
@@ -56,9 +62,11 @@ def _moved(one: Moved) -> float:
     return float(one.accounts if one.before is not None and one.before != one.after else 0)
 
 
-MOVED = Kpi("moved", within("moves"), _moved, tables.MOVES, sum_if_any, by_channel=False)
-TAGGED = Kpi("tagged", within("tags"), lambda one: float(one.accounts), tables.TAGS, sum_if_any, by_channel=False)
-LISTED = Kpi("listed", within("listed"), lambda _one: 1.0, tables.ACCOUNTS, by_channel=False)
+MOVED = Kpi("moved", within("moves"), _moved, tables.MOVES, sum_if_any, by_channel=False, at_end=True)
+TAGGED = Kpi(
+    "tagged", within("tags"), lambda one: float(one.accounts), tables.TAGS, sum_if_any, by_channel=False, at_end=True
+)
+LISTED = Kpi("listed", within("listed"), lambda _one: 1.0, tables.ACCOUNTS, by_channel=False, at_end=True)
 
 
 # How good the groups are.
@@ -74,10 +82,12 @@ def _steady(one: Tried) -> float | None:
     return ratio(one.stability * one.accounts, one.accounts) if one.k > 1 else None
 
 
-CLUSTERS = Kpi("clusters", within("clusters"), lambda _one: 1.0, tables.CLUSTERS, _some, by_channel=False)
-SILHOUETTE = Kpi("silhouette", within("layers"), _good, tables.TRIED, ratio_of, by_channel=False)
-STABILITY = Kpi("stability", within("layers"), _steady, tables.TRIED, ratio_of, by_channel=False)
-SILHOUETTE_AT = Kpi("silhouette_at", within("tried"), lambda one: one.silhouette, tables.TRIED, mean, by_channel=False)
+CLUSTERS = Kpi("clusters", within("clusters"), lambda _one: 1.0, tables.CLUSTERS, _some, by_channel=False, at_end=True)
+SILHOUETTE = Kpi("silhouette", within("layers"), _good, tables.TRIED, ratio_of, by_channel=False, at_end=True)
+STABILITY = Kpi("stability", within("layers"), _steady, tables.TRIED, ratio_of, by_channel=False, at_end=True)
+SILHOUETTE_AT = Kpi(
+    "silhouette_at", within("tried"), lambda one: one.silhouette, tables.TRIED, mean, by_channel=False, at_end=True
+)
 
 
 class _Run:
@@ -95,10 +105,16 @@ def _run(facts: CustomersFacts, span: Span) -> Iterator[_Run]:
         yield _Run(run)
 
 
-AGREEMENT = Kpi("tree_agreement", _run, lambda one: one.agreement, tables.RUNS, mean, by_channel=False)
-PSI = Kpi("psi", within("psi"), lambda one: one.value, tables.FEATURES, greatest, by_channel=False)
+AGREEMENT = Kpi("tree_agreement", _run, lambda one: one.agreement, tables.RUNS, mean, by_channel=False, at_end=True)
+PSI = Kpi("psi", within("psi"), lambda one: one.value, tables.FEATURES, greatest, by_channel=False, at_end=True)
 DRIFTED = Kpi(
-    "drifted", within("psi"), lambda one: float(one.value >= one.notable), tables.FEATURES, sum_if_any, by_channel=False
+    "drifted",
+    within("psi"),
+    lambda one: float(one.value >= one.notable),
+    tables.FEATURES,
+    sum_if_any,
+    by_channel=False,
+    at_end=True,
 )
 
 SEGMENT = in_order_of(lambda words: words.values["segment"], lambda one: one.segment)

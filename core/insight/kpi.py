@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from core.db import Database
 from core.insight.spans import Span, day_of
-from core.insight.totals import Total, count
+from core.insight.totals import Total, count, sum_of
 from core.insight.words import Words
 
 Cell = str | int | float | None
@@ -53,6 +53,11 @@ class Asked:
         """The days asked for and the ones that they are compared with."""
         return Span(self.span.previous.first, self.span.last)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether more may still come: the last of the days asked for is not over."""
+        return self.span.end > self.now
+
 
 @dataclass(frozen=True)
 class Table:
@@ -65,7 +70,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Kpi:
-    """One figure; see `core.insight`. `per` divides it (complaints per 10,000 customers)."""
+    """One figure; see `core.insight`. `per` divides it (complaints per 10,000 customers).
+
+    `at_end`: it tells how things stand at the end of the days (or now), not what happened in them.
+    """
 
     key: str
     items: Callable[[Any, Span], Iterable[Any]]
@@ -74,6 +82,12 @@ class Kpi:
     total: Total = count
     per: Callable[[Any, Span], float | None] | None = None
     by_channel: bool = True  # False: what it counts has no channel
+    at_end: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it grows with each item, as counts and sums do and shares, means and medians do not."""
+        return self.total in (count, sum_of)
 
     def counted(self, facts: Any, span: Span) -> list[tuple[Any, float]]:
         """Return the items that count, each with what it adds."""

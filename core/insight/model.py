@@ -149,7 +149,7 @@ def _accurate(one: Trained) -> float | None:
     return one.value if one.metric == ACCURACY else None
 
 
-RUNNING = Kpi("model_accuracy", _running, lambda one: one.value, MODELS, mean, by_channel=False)
+RUNNING = Kpi("model_accuracy", _running, lambda one: one.value, MODELS, mean, by_channel=False, at_end=True)
 ACCURATE = Kpi("set_accuracy", until("figures"), _accurate, MODELS, mean, by_channel=False)
 
 

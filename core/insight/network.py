@@ -69,8 +69,8 @@ def _suspected(facts: NetworkFacts, span: Span) -> Iterator[OutageItem]:
     return (one for one in within("outages")(facts, span) if one.state == "suspected")
 
 
-NOW = Kpi("outages_now", _under_way, lambda _one: 1.0, tables.OUTAGES, count, by_channel=False)
-OUT = Kpi("accounts_out", _dark, lambda one: float(one.accounts), tables.DARK, sum_of, by_channel=False)
+NOW = Kpi("outages_now", _under_way, lambda _one: 1.0, tables.OUTAGES, count, by_channel=False, at_end=True)
+OUT = Kpi("accounts_out", _dark, lambda one: float(one.accounts), tables.DARK, sum_of, by_channel=False, at_end=True)
 SUSPECTED = Kpi("outages_suspected", _suspected, lambda _one: 1.0, tables.OUTAGES, count, by_channel=False)
 
 # Who said so, and who was told.

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import distinct, func, or_, select
+from sqlalchemy import Row, distinct, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.account import Account
 from core.handoff.figures import Calendars, arrivals
 from core.insight.spans import Span
+from core.outage import Outage
 from core.promise import Commitments, Promise
 from core.recommend.tables import CallBack
 from core.service_clock import Figure
 from core.work_order import WorkOrder
 
 COMPLAINT = "complaint"  # key of the business
+CANCELLED = "cancelled"  # state of an order or an outage
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Told:
     times: int  # conversations that were told it
     order_no: str | None
     now: datetime
+    ended_at: datetime | None = None  # when what it was promised for was withdrawn
 
     @property
     def key(self) -> str:
@@ -41,7 +45,9 @@ class Told:
 
     @property
     def kept(self) -> bool | None:
-        """Whether it was kept in time, None while it still may be."""
+        """Whether it was kept in time; None while it still may be, and where what it was for was withdrawn before."""
+        if self.ended_at is not None and self.ended_at <= self.at:
+            return None
         if self.kept_at is not None:
             return self.kept_at <= self.at
         return False if self.at < self.now else None
@@ -106,7 +112,8 @@ class Owed:
 def told_promises(session: Session, start: datetime, end: datetime, *, now: datetime) -> list[Told]:
     """Return the times that customers were told and that are due in some time, those that moved apart, by due time.
 
-    Of one thing told to several the earliest time and the latest keeping count.
+    Of one thing told to several the earliest time and the latest keeping count. Withdrawing an order or an outage ends
+    its promises at that moment (`core.promise.keep`), which keeps none of them.
     """
     moved = Promise.moved_to.is_not(None)
     query = (
@@ -115,19 +122,27 @@ def told_promises(session: Session, start: datetime, end: datetime, *, now: date
             func.max(Promise.kept_at).label("kept_at"), func.count(Promise.kept_at).label("kept"),
             moved.label("moved"), func.count().label("rows"), func.min(Promise.conversation_id).label("talk"),
             func.count(distinct(Promise.conversation_id)).label("times"), func.min(WorkOrder.order_no).label("order"),
+            func.min(WorkOrder.closed_at).label("closed"), func.min(WorkOrder.state).label("order_state"),
+            func.min(Outage.state).label("outage_state"),
         )
         .outerjoin(WorkOrder, (Promise.subject_kind == "order") & (WorkOrder.id == Promise.subject_id))
+        .outerjoin(Outage, (Promise.subject_kind == "outage") & (Outage.id == Promise.subject_id))
         .where(Promise.conversation_id.is_not(None), Promise.due_at >= start, Promise.due_at < end)
         .group_by(Promise.subject_kind, Promise.subject_id, Promise.kind, moved)
     )  # fmt: skip
-    rows = [
-        Told(
-            row.subject_kind, row.subject_id, row.kind, row.at, row.kept_at if row.kept == row.rows else None,
-            bool(row.moved), row.talk, row.times, row.order, now,
-        )
-        for row in session.execute(query)
-    ]  # fmt: skip
+    rows = [_told(row, now) for row in session.execute(query)]
     return sorted(rows, key=lambda one: (one.at, one.key))
+
+
+def _told(row: Row[*tuple[Any, ...]], now: datetime) -> Told:
+    kept_at: datetime | None = row.kept_at if row.kept == row.rows else None
+    ended = row.outage_state == CANCELLED
+    if row.order_state == CANCELLED:  # what was kept before the order was cancelled, was kept
+        ended = None not in (kept_at, row.closed) and kept_at >= row.closed
+    return Told(
+        row.subject_kind, row.subject_id, row.kind, row.at, kept_at, bool(row.moved), row.talk, row.times, row.order,
+        now, kept_at if ended else None,
+    )  # fmt: skip
 
 
 def arrivals_of(

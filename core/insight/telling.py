@@ -28,6 +28,11 @@ def change_text(value: float | None, previous: float | None, unit: str, words: W
     return kind.change_text.format(value=(value - previous) / previous) if previous else texts.new
 
 
+def open_change(change: str, counts: bool, words: Words) -> str:
+    """Return what is said of a change while the days are not over: of counts only that, of the rest the change too."""
+    return words.texts.unfinished if counts else words.texts.so_far.format(change=change)
+
+
 def verdict(value: float | None, previous: float | None, good: str) -> str:
     """Return whether the change is good or bad, `none` where it is neither or cannot be told."""
     if good == "none" or value is None or previous is None or value == previous:
@@ -37,15 +42,20 @@ def verdict(value: float | None, previous: float | None, good: str) -> str:
 
 def figure_json(
     key: str, value: float | None, previous: float | None, figure: Figure, words: Words, *, rows: str | None,
-    instead: str | None = None,
+    instead: str | None = None, unfinished: bool = False, counts: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return one figure as the page reads it; `aim_text` says what should be reached and who says so."""
-    aim = figure.aim
+    """Return one figure as the page reads it; `aim_text` says what should be reached and who says so.
+
+    `unfinished`: the days are not over; then what `counts` is less than it will be, and neither good nor bad yet.
+    """
+    aim, change = figure.aim, change_text(value, previous, figure.unit, words)
+    if unfinished and value is not None and previous is not None:
+        change = open_change(change, counts, words)
     return {
         "key": key, "name": figure.name, "value": value, "text": text_of(value, figure.unit, words, instead=instead),
         "unit": figure.unit, "definition": figure.definition, "previous": previous,
-        "change_text": change_text(value, previous, figure.unit, words), "good": figure.good,
-        "verdict": verdict(value, previous, figure.good), "rows": rows,
+        "change_text": change, "good": figure.good,
+        "verdict": "none" if unfinished and counts else verdict(value, previous, figure.good), "rows": rows,
         "aim_text": aim and words.texts.aim.format(value=text_of(aim.value, figure.unit, words), source=aim.source),
     }  # fmt: skip
 

@@ -60,6 +60,8 @@ class Texts(_Strict):
     not_by_channel: str
     same: str
     new: str
+    unfinished: str
+    so_far: str
     empty: str
     duration: str
     long_duration: str

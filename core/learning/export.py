@@ -75,6 +75,7 @@ class _Prepared:
     files: dict[str, str]
     exported: Exported
     items: list[LearningItem] = field(default_factory=list)
+    refused: list[tuple[LearningItem, str]] = field(default_factory=list)  # and why
 
 
 def write(session: Session, folder: Path, *, now: datetime, guard: Guard) -> Exported:
@@ -88,6 +89,9 @@ def write(session: Session, folder: Path, *, now: datetime, guard: Guard) -> Exp
         _replace(folder / name, content)
     for item in ready.items:
         item.exported_at = now
+    for item, _ in ready.refused:
+        item.exported_at = None  # the files hold it no more
+    marks.put_mark(session, marks.REFUSED, {"items": {str(item.id): why for item, why in ready.refused}}, now=now)
     result = ready.exported
     value = {"at": now.isoformat(), "messages": result.messages, "faqs": result.faqs, "refused": result.refused}
     marks.put_mark(session, marks.EXPORT, value, now=now)
@@ -105,8 +109,10 @@ def as_zip(session: Session, *, guard: Guard) -> tuple[bytes, Exported]:
 
 
 def _prepare(session: Session, guard: Guard) -> _Prepared:
-    refused: Counter[str] = Counter()
-    items = list(_fitting_items(session, guard, refused))
+    judged = list(_judged(session, guard))
+    items = [item for item, why in judged if why is None]
+    held_back = [(item, why) for item, why in judged if why is not None]
+    refused = Counter(why for _, why in held_back)
     messages: dict[str, list[str]] = defaultdict(list)
     for item in items:
         messages[str(item.label)].append(_one_line(item.text))
@@ -115,10 +121,22 @@ def _prepare(session: Session, guard: Guard) -> _Prepared:
         messages=len(items), faqs=len(answers), refused=dict(sorted(refused.items())),
         by_intent={intent: len(texts) for intent, texts in sorted(messages.items())},
     )  # fmt: skip
-    return _Prepared({MESSAGES: _rasa(messages), KNOWLEDGE: _knowledge(answers)}, exported, items)
+    return _Prepared({MESSAGES: _rasa(messages), KNOWLEDGE: _knowledge(answers)}, exported, items, held_back)
 
 
-def _fitting_items(session: Session, guard: Guard, refused: Counter[str]) -> Iterator[LearningItem]:
+def refused_items(session: Session) -> dict[int, str]:
+    """Return what the last export held back, item id -> why, but for what was reviewed anew since."""
+    found: dict[str, str] = marks.mark(session, marks.REFUSED).get("items", {})
+    at = marks.marked_at(session, marks.REFUSED)
+    if not found or at is None:
+        return {}
+    query = select(LearningItem.id).where(LearningItem.state == LABELLED, LearningItem.exported_at.is_(None))
+    query = query.where(LearningItem.reviewed_at <= at)
+    return {number: found[str(number)] for number in session.scalars(query) if str(number) in found}
+
+
+def _judged(session: Session, guard: Guard) -> Iterator[tuple[LearningItem, str | None]]:
+    """Yield the labelled messages, each with why it is not given out, if it is not."""
     rows = list(session.scalars(select(LearningItem).where(LearningItem.state == LABELLED).order_by(LearningItem.id)))
     labels: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -126,13 +144,10 @@ def _fitting_items(session: Session, guard: Guard, refused: Counter[str]) -> Ite
     seen: set[str] = set()
     for row in rows:
         key = bare(row.text)
-        if why := "conflicting" if len(labels[key]) > 1 else _why_not(row.text, guard):
-            refused[why] += 1
-        elif key in seen:
-            refused["known"] += 1
-        else:
+        why = "conflicting" if len(labels[key]) > 1 else _why_not(row.text, guard)
+        yield row, why or ("known" if key in seen else None)
+        if why is None:
             seen.add(key)
-            yield row
 
 
 def _why_not(text: str, guard: Guard) -> str | None:
@@ -156,7 +171,7 @@ def _fitting_answers(
         wordings = (item.question, *item.also)
         if any(guard.held_out.holds(text, guard.settings.leaks.like) for text in wordings):
             refused["held_out"] += 1
-        elif any(guard.scrubber.is_personal(text) for text in wordings):
+        elif any(guard.scrubber.is_personal(text) for text in (*wordings, item.answer)):
             refused["personal"] += 1
         elif any(bare(text) in labelled or bare(text) in guard.known for text in wordings):
             refused["conflicting"] += 1

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.knowledge import Item, Knowledge
 from core.learning.held_out import SETS, HeldOut, bare
-from core.learning.review import Reviewer
+from core.learning.review import Reviewer, reopen
 from core.learning.settings import learning_settings
 from core.learning.tables import LearnedFaq
 from core.locking import one_at_a_time
@@ -122,6 +122,8 @@ def set_state(
 ) -> LearnedFaq:  # fmt: skip
     """Approve an answer for training (`ready`), withdraw it, or make it a draft again; again it changes nothing.
 
+    Messages that a withdrawn answer was written for are open again: they have no answer any more.
+
     Raises:
         FaqNotFound, FaqChanged, BadFaq: as `edit`; what is approved is checked once more.
     """
@@ -133,6 +135,8 @@ def set_state(
         if state == READY:
             _checked(session, row, beside, row.id)
         _changed(session, row, state, f"learning_faq_{state}", by, now)
+        if state == WITHDRAWN:
+            reopen(session, row, by=by, now=now)
     return row
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.desk_setting import DeskSetting
 
-CURSOR, RUN, EXPORT = "learning_cursor", "learning_run", "learning_export"
+CURSOR, RUN, EXPORT, REFUSED = "learning_cursor", "learning_run", "learning_export", "learning_refused"
 RUNNING, DONE, FAILED = "running", "done", "failed"  # `state` of what RUN says
 
 
@@ -18,6 +18,12 @@ def mark(session: Session, key: str) -> dict[str, Any]:
     """Return what a mark says, nothing if there is none."""
     row = _row(session, key)
     return dict(row.value) if row is not None else {}
+
+
+def marked_at(session: Session, key: str) -> datetime | None:
+    """Return when a mark was set last, None if there is none."""
+    row = _row(session, key)
+    return row.at if row is not None else None
 
 
 def put_mark(session: Session, key: str, value: dict[str, Any], *, now: datetime, agent_id: int | None = None) -> None:

@@ -43,6 +43,10 @@ class AlreadyReviewed(Exception):
         self.agent_id = agent_id
 
 
+class GroupReviewed(AlreadyReviewed):
+    """Nothing is open in a group any more: somebody else has done the last of it."""
+
+
 @dataclass(frozen=True)
 class Reviewer:
     """Who reviews, and who writes it down."""
@@ -98,23 +102,45 @@ def undo(session: Session, ids: Sequence[int], *, by: Reviewer, now: datetime) -
     if any(row.state == OPEN for row in rows):
         raise NotReviewed
     before = {str(row.id): [row.state, row.label or ""] for row in rows}
-    for row in rows:
-        row.state, row.label, row.faq_id, row.reviewed_by, row.reviewed_at = OPEN, None, None, None, None
-        row.exported_at = None  # the next export leaves it out again
+    _open(rows)
     _done(session, rows, rows, "learning_undone", by, now, before=before)
     return rows
 
 
-def open_ids(session: Session, group_id: int) -> list[int]:
-    """Return the open messages of a group.
+def reopen(session: Session, faq: LearnedFaq, *, by: Reviewer, now: datetime) -> list[LearningItem]:
+    """Make the messages open again for which an answer was written that is withdrawn now, whoever reviewed them."""
+    query = select(LearningItem).where(LearningItem.faq_id == faq.id, LearningItem.state == ANSWERED)
+    query = query.order_by(LearningItem.id).with_for_update()
+    rows = list(session.scalars(query.execution_options(populate_existing=True)))
+    _open(rows)
+    _done(session, rows, rows, "learning_reopened", by, now, faq=faq.key)
+    return rows
+
+
+def open_ids(session: Session, group_id: int, *, by: Reviewer) -> list[int]:
+    """Return the open messages of a group; none if the reviewer has done the last of them.
 
     Raises:
-        GroupNotFound: if there is no such group.
+        GroupNotFound: if there is no such group, or its messages are in other groups by now.
+        GroupReviewed: if somebody else has done the last of them.
     """
     if session.get(LearningGroup, group_id) is None:
         raise GroupNotFound(group_id)
     query = select(LearningItem.id).where(LearningItem.group_id == group_id, LearningItem.state == OPEN)
-    return list(session.scalars(query.order_by(LearningItem.id).limit(MOST)))
+    found = list(session.scalars(query.order_by(LearningItem.id).limit(MOST)))
+    if not found:
+        _check_mine(session, group_id, by)
+    return found
+
+
+def _check_mine(session: Session, group_id: int, by: Reviewer) -> None:
+    """Tell who did the last message of an emptied group, unless it was the reviewer: a click that is repeated."""
+    query = select(LearningItem).where(LearningItem.group_id == group_id)
+    last = session.scalar(query.order_by(LearningItem.reviewed_at.desc(), LearningItem.id.desc()).limit(1))
+    if last is None:
+        raise GroupNotFound(group_id)
+    if last.reviewed_by != by.agent_id:
+        raise GroupReviewed(last.reviewed_by)
 
 
 def _locked(session: Session, ids: Sequence[int]) -> list[LearningItem]:
@@ -137,6 +163,12 @@ def _review(
     for row in rows:
         row.state, row.label, row.faq_id = state, label, faq_id
         row.reviewed_by, row.reviewed_at, row.exported_at = by.agent_id, now, None
+
+
+def _open(rows: Sequence[LearningItem]) -> None:
+    for row in rows:
+        row.state, row.label, row.faq_id, row.reviewed_by, row.reviewed_at = OPEN, None, None, None, None
+        row.exported_at = None  # the next export leaves it out again
 
 
 def _done(

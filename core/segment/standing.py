@@ -5,7 +5,7 @@ Cheap: three look-ups by index, and no numpy, so that the bridge and the actions
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
@@ -18,17 +18,22 @@ from core.segment.runs import published
 from core.segment.tables import HIGH_RISK, SEGMENTS
 
 _CLEARED = "cleared"
+_NOBODYS: Mapping[str, str] = {}
 NEW = "new"
 
 
 @dataclass(frozen=True)
 class AccountStanding:
-    """One account; `thin` says why its use cannot be told (new, vacant, gaps), None where it can."""
+    """One account; `thin` says why its use cannot be told (new, vacant, gaps), None where it can.
+
+    `known`: the published run has its portrait, and it is not that of an earlier holder.
+    """
 
     account_no: str
     segment: str | None
     tags: tuple[str, ...]
     thin: str | None
+    known: bool = True
 
 
 @dataclass(frozen=True)
@@ -42,19 +47,26 @@ class Standing:
     accounts: tuple[AccountStanding, ...]
 
 
-def standing_of(session: Session, *, customer_no: str | None, account_nos: Sequence[str] = ()) -> Standing:
+def standing_of(
+    session: Session, *, customer_no: str | None, account_nos: Sequence[str] = (), holders: Mapping[str, str] = _NOBODYS
+) -> Standing:
     """Return where a customer stands: by number, with further accounts that are known to be theirs.
 
     Without a published run only events count; of somebody quite unknown the segment is None. What is known of an
-    account under another number is its earlier holder's: to whoever took it over it is a new one.
+    account under another number is its earlier holder's: to whoever took it over it is a new one. `holders`: whose
+    accounts are, where it is known, of somebody without a number.
     """
+
+    def theirs(account_no: str, otherwise: str | None) -> str | None:
+        return customer_no or holders.get(account_no, otherwise)
+
     run = published(session)
     rows = _portraits(session, run.id, customer_no, account_nos) if run is not None else []
-    known = {row.account_no: row for row in rows if not customer_no or row.customer_no == customer_no}
+    known = {row.account_no: row for row in rows if row.customer_no == theirs(row.account_no, row.customer_no)}
     taken_over = {row.account_no for row in rows} - set(known)
     events = [
         event for event in _events(session, run.as_of if run is not None else None, customer_no, account_nos)
-        if event.account_no not in taken_over or event.customer_no == customer_no
+        if event.account_no not in taken_over or event.customer_no == theirs(event.account_no, None)
     ]  # fmt: skip
     numbers = dict.fromkeys([row.account_no for row in rows] + [event.account_no for event in events])
     accounts = tuple(
@@ -105,6 +117,7 @@ def _account(number: str, row: Portrait | None, events: Sequence[PortraitEvent])
         segment=after_events(row.segment if row is not None else None, events),
         tags=tuple(dict.fromkeys(tags)),
         thin=row.thin if row is not None else NEW,
+        known=row is not None,
     )
 
 

@@ -92,6 +92,8 @@ async def test_a_board_has_the_figures_and_charts_that_the_page_draws(desk: Offi
     found = figures(board)
     assert (found["contacts"]["value"], found["cases"]["value"], found["failures"]["value"]) == (3, 1, 2)
     assert found["contacts"]["text"] == "3 次"
+    today = found["failures"]  # 2, and none the day before: but the day is not over
+    assert (today["good"], today["verdict"], today["change_text"]) == ("down", "none", "本期未完")
     heat = charts(board)["heat"]
     assert [one for one in heat["series"][0]["data"] if one[2]] == [[10, 0, 3]]
     assert (heat["x"][10], heat["y"][0]) == ("10", "周一")

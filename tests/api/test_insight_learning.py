@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from supervision_kit import Office, Seat, office
 
 from core.audit import AuditEntry
 from core.conversation import Message
-from core.learning import marks
+from core.learning import export, marks
+from core.learning.export import Guard
 from core.learning.tables import LearningGroup, LearningItem
 
 BASE = "/v1/insight/learning"
@@ -129,6 +131,34 @@ async def test_a_group_is_labelled_at_once_and_the_second_reviewer_is_told_who_w
     assert sorted((one["name"], one["value"]) for one in state["by_reviewer"]) == [("何主管", 1), ("陈主管", 1)]
     _, page = await call(boss, "GET", "/groups?state=done")
     assert [one["id"] for one in page["groups"]] == [group]
+
+
+@pytest.mark.parametrize("path", ["/items/label", "/items/dismiss"])
+async def test_a_second_click_on_a_group_that_is_done_says_who_did_it_or_changes_nothing(
+    desk: Office, boss: Seat, path: str
+) -> None:
+    group, _ = filled(desk, "卖电的钱呢", "并网没结算")
+    more = {"intent": "ask_solar"} if path == "/items/label" else {}
+    assert (await call(boss, "POST", path, group_id=group, **more))[0] == 200
+    assert await call(boss, "POST", path, group_id=group, **more) == (200, [])
+    other = await desk.seat("supervisor", name="何主管")
+    code, said = await call(other, "POST", path, group_id=group, **more)
+    assert (code, said["code"]) == (409, "group_reviewed")
+    assert said["detail"] == "这一组已经由 陈主管 处理完了，请刷新后再看。"
+
+
+async def test_what_an_export_held_back_waits_for_none_and_shows_why(desk: Office, boss: Seat, tmp_path: Path) -> None:
+    group, ids = filled(desk, "屋脊上发的那点电卖得脱不", "我叫王小明，板子哪天装")
+    await call(boss, "POST", "/items/label", ids=ids, intent="ask_solar")
+    _, before = await call(boss, "GET", "/summary")
+    assert (before["labelled_since_export"], before["refused"]) == (2, [])
+    guard = Guard.load(desk.bridge.parts.settings.data_dir)
+    desk.write(lambda session: export.write(session, tmp_path, now=desk.clock(), guard=guard))
+    _, after = await call(boss, "GET", "/summary")
+    assert after["labelled_since_export"] == 0
+    assert after["refused"] == [{"key": "personal", "name": "可能含个人信息", "value": 1}]
+    _, page = await call(boss, "GET", f"/groups/{group}")
+    assert [one["refused_text"] for one in page["items"]] == ["可能含个人信息", ""]
 
 
 @pytest.mark.parametrize(

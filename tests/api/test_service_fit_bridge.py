@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,16 @@ import pytest
 from bridge_kit import IDENTITY_KEY, Customer, customer_token
 from fitting_kit import LABELS, publish
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from supervision_kit import Office, Seat, good, office, refused
 
 from api.dispatch import dispatch_once
 from core.account import Customer as Owner
 from core.account import phone_context
+from core.agent import Agent
 from core.audit import AuditEntry
+from core.binding import Binding
+from core.conversation import Conversation
 from core.db import Database
 from core.handoff.tables import Handoff
 from core.identity import read_identity
@@ -128,6 +132,32 @@ async def test_the_loop_lifts_whom_the_segment_lifts_and_nobody_lower(desk: Offi
     assert priorities["special_service"] < priorities["high_value"] < priorities["basic"] == priorities["high_risk"]
 
 
+async def test_the_line_goes_on_although_nobody_can_tell_the_segment(
+    desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await desk.seat()
+    _, case = await desk.case(token=token(desk, "special_service"))
+
+    def broken(*_: object) -> None:
+        raise KeyError("no such segment")
+
+    monkeypatch.setattr("api.dispatch.fitted", broken)
+    await dispatch_once(desk.bridge.parts)
+    with desk.bridge.parts.bridge.reading() as session:
+        row = session.get_one(Handoff, case)
+    assert (row.summary["flags"], row.offered_to) == ([], agent.id)
+
+
+async def test_a_segment_that_only_a_newer_version_knows_leaves_nobody_without_an_answer(desk: Office) -> None:
+    desk.write(lambda session: publish(session, {NUMBERS["basic"]: "platinum"}, now=desk.clock() + timedelta(hours=1)))
+    customer, session = await opened(desk, "basic")
+    answer = await customer.say("你好")
+    asked = desk.bridge.rasa.asked[-1]
+    found = read_identity(IDENTITY_KEY, asked["metadata"]["identity"], now=desk.clock(), sender=asked["sender"])
+    assert answer["messages"]
+    assert (session["large_type"], found.style, found.first) == (False, "", ())
+
+
 # -- the card
 
 
@@ -162,6 +192,37 @@ async def test_somebody_new_is_said_to_be_new(desk: Office) -> None:
     portrait = (await agent.get(f"/conversations/{customer.conversation_id}/customer"))["portrait"]
     assert "新客户" in portrait["thin"]
     assert portrait["served_as"] == "基础需求客户"
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["by number", "by what was bound"])
+async def test_the_figures_of_an_earlier_holder_are_not_shown_of_whoever_took_the_account_over(
+    desk: Office, known: bool
+) -> None:
+    account, now = "4200000000077", desk.clock()
+    number = {"C0000077": "basic"}
+    desk.write(lambda session: publish(session, number, now=now, accounts={"C0000077": account}, kwh_year=4321.0))
+    agent = await desk.seat()
+    if known:
+        customer, case = await desk.case(token=customer_token(customer_no="C0000078", accounts=(account,), now=now))
+    else:
+        customer, case = await desk.case()
+        desk.write(lambda session: bound(session, customer, account, "C0000078", now))
+    desk.claim(case, agent)
+    portrait = (await agent.get(f"/conversations/{customer.conversation_id}/customer"))["portrait"]
+    assert (portrait["figures"], portrait["served_as"]) == ([], "基础需求客户")
+    assert "新客户" in portrait["thin"]
+
+
+def bound(session: Session, customer: Customer, account: str, owner_no: str, now: datetime) -> None:
+    """Let somebody unknown have proved an account in his conversation."""
+    conversation = session.get_one(Conversation, customer.conversation_id)
+    conversation.accounts, conversation.assurance = [account], 1
+    session.add(
+        Binding(
+            conversation_id=conversation.id, channel="web", account_no=account, owner_no=owner_no, since=now,
+            customer_no=None, channel_user=None, ended_at=None,
+        )
+    )  # fmt: skip
 
 
 # -- managers
@@ -229,6 +290,22 @@ async def test_late_ones_are_counted_for_all_and_a_supervisor_may_take_them_over
     await boss.post(f"/call-backs/{row.id}/take")
     await boss.post(f"/call-backs/{row.id}/release")
     assert (await boss.get("/call-backs"))["items"][0]["agent"] is None
+
+
+async def test_a_call_of_who_has_left_the_desk_is_anybodys(desk: Office) -> None:
+    first, second = await desk.seat(), await desk.seat()
+    _, row = await ended(desk, first)
+    await first.post(f"/call-backs/{row.id}/take")
+    assert (await second.get("/call-backs"))["items"] == []
+
+    def leaves(session: Session) -> None:
+        session.get_one(Agent, first.id).active = False
+
+    desk.write(leaves)
+    (listed,) = (await second.get("/call-backs"))["items"]
+    assert (listed["id"], listed["agent"]) == (row.id, None)
+    await second.post(f"/call-backs/{row.id}/take")
+    assert (await second.get("/call-backs"))["items"][0]["mine"]
 
 
 async def test_the_number_is_shown_to_whom_the_call_falls_for_a_reason_that_is_kept(desk: Office) -> None:

@@ -195,7 +195,8 @@ class ByHand:
         things: dict[Any, list[dict[str, Any]]] = {}
         for one in due:
             things.setdefault((one["subject_id"], one["kind"], one["moved_to"] is not None), []).append(one)
-        kept = [self._kept(ones) for (_, _, moved), ones in things.items() if not moved]
+        ends = {one["id"]: one["closed_at"] for one in self.orders if one["state"] == "cancelled"}
+        kept = [self._kept(ones, ends.get(order)) for (order, _, moved), ones in things.items() if not moved]
         owed = [one for one in self.call_backs if one["state"] != "dropped" and start <= one["due_at"] < end]
         made = [self._kept([one | {"kept_at": one["done_at"]}]) for one in owed]
         wrong = [one for one in self.orders if one["kind"] == "complaint" and start <= one["opened_at"] < end]
@@ -210,10 +211,11 @@ class ByHand:
             "complaint_rate": len(wrong) / (len(served) / 10_000) if served else None,
         }  # fmt: skip
 
-    def _kept(self, ones: list[dict[str, Any]]) -> bool | None:
+    def _kept(self, ones: list[dict[str, Any]], cancelled_at: datetime | None = None) -> bool | None:
         due = min(one["due_at"] for one in ones)
         if all(one["kept_at"] for one in ones):
-            return max(one["kept_at"] for one in ones) <= due
+            last = max(one["kept_at"] for one in ones)
+            return None if cancelled_at and cancelled_at <= last <= due else last <= due
         return False if due < self.now else None
 
 

@@ -184,14 +184,14 @@ class Log:
 
     def _order(self, number: int) -> None:
         rng, at = self.rng, NOW - timedelta(days=self.rng.uniform(0, self.days))
-        kind = rng.choice(("complaint", "outage_repair"))
+        kind, state = rng.choice(("complaint", "outage_repair")), rng.choice(("accepted", "closed", "cancelled"))
         self.add(
             WorkOrder, id=number, order_no=f"W{number:05d}", cause=f"c{number}", category="投诉→停电", title="工单",
-            kind=kind, family=kind, priority="normal", state=rng.choice(("accepted", "closed", "cancelled")),
+            kind=kind, family=kind, priority="normal", state=state,
             account_no=None, customer_no=None, conversation_id="talk-000", address_cipher=None, address_hash=None,
             contact_cipher=None, description_cipher="x", details_cipher="x", district="江汉区",
             area_class=rng.choice(("city", "rural", None)), place_code=None, urges=0, escalated_at=None, opened_at=at,
-            updated_at=at, closed_at=None,
+            updated_at=at, closed_at=at + timedelta(minutes=45) if state == "cancelled" else None,
         )  # fmt: skip
         self.add(OrderEvent, order_id=number, seq=1, at=at, kind="filed", by="customer", values={})
         if rng.random() < 0.5:

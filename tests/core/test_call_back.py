@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core import call_back
+from core.agent import Agent
 from core.call_back import BadCallBackNote, CallBackNotFound, CallBackOver, CallBackTaken
 from core.clock import SHANGHAI
 from core.conversation import find_conversation
@@ -119,6 +120,69 @@ def test_after_a_low_score_a_call_is_owed(room: DeskRoom, score: int, called: bo
         fitting=BOOK.fitting, calendar=BOOK.calendar, now=room.now,
     ))  # fmt: skip
     assert (owed(room, case) is not None) == called
+
+
+def test_a_low_score_brings_forward_the_call_that_a_segment_would_have_had_later(room: DeskRoom) -> None:
+    case = ended(room, "high_value")
+    room.write(lambda session: scores(session, room, case, 1))
+    row = owed(room, case)
+    assert row is not None
+    assert row.due_at == room.now + timedelta(hours=24)
+    room.passes(hours=2)
+    room.write(lambda session: scores(session, room, case, 1))
+    later = owed(room, case)
+    assert later is not None
+    assert later.due_at == row.due_at
+
+
+def test_a_low_score_after_the_call_leaves_it_as_it_was(room: DeskRoom) -> None:
+    case, agent = ended(room, "high_value"), room.agent("小李")
+    before = owed(room, case)
+    assert before is not None
+    room.write(lambda session: call_back.finish(session, before.id, agent_id=agent, note="打过了", now=room.now))
+    room.write(lambda session: scores(session, room, case, 1))
+    row = owed(room, case)
+    assert row is not None
+    assert (row.due_at, row.state) == (before.due_at, "done")
+
+
+def scores(session: Session, room: DeskRoom, case: Handoff, score: int) -> None:
+    call_back.after_score(
+        session, find_conversation(session, case.conversation_id), session.get_one(Handoff, case.id), score,
+        fitting=BOOK.fitting, calendar=BOOK.calendar, now=room.now,
+    )  # fmt: skip
+
+
+def test_however_many_wait_for_anybody_nobody_loses_sight_of_his_own(room: DeskRoom) -> None:
+    first, second = room.agent("小李"), room.agent("小张")
+    waiting, others, mine = (ended(room, key) for key in ("special_service", "special_service", "high_value"))
+    for case, agent in ((others, second), (mine, first)):
+        row = owed(room, case)
+        assert row is not None
+        take_it(room, row.id, agent)
+    seen = room.read(lambda session: call_back.open_for(session, first, limit=1))
+    assert [row.handoff_id for row in seen] == [waiting.id, mine.id]
+
+
+def test_a_call_of_an_agent_who_has_left_falls_to_whoever_has_time(room: DeskRoom) -> None:
+    gone, other = room.agent("小李"), room.agent("小张")
+    row = owed(room, ended(room, "special_service"))
+    assert row is not None
+    take_it(room, row.id, gone)
+    assert room.read(lambda session: call_back.open_for(session, other)) == []
+
+    def leaves(session: Session) -> None:
+        session.get_one(Agent, gone).active = False
+
+    room.write(leaves)
+    assert [one.id for one in room.read(lambda session: call_back.open_for(session, other))] == [row.id]
+    assert room.read(lambda session: call_back.holder(session, session.get_one(CallBack, row.id))) is None
+    take_it(room, row.id, other)
+    assert room.read(lambda session: session.get_one(CallBack, row.id)).agent_id == other
+
+
+def take_it(room: DeskRoom, call_back_id: int, agent: int) -> None:
+    room.write(lambda session: call_back.take(session, call_back_id, agent_id=agent))
 
 
 def test_it_is_due_when_the_desk_works_and_leaves_time_to_call(room: DeskRoom) -> None:

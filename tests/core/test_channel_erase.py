@@ -22,6 +22,7 @@ from core.desk_note import DeskNote
 from core.handoff import life
 from core.outbox import OutboxItem
 from core.proactive.tables import Choice, Send
+from core.recommend.tables import CallBack
 from tests.core.channel_kit import ALICE, HERS, NOW, SECOND, World, fresh
 
 if TYPE_CHECKING:
@@ -105,6 +106,27 @@ def test_what_waits_is_dropped_the_case_ends_and_the_rest_is_asked_for(world: Wo
     assert {(row.type, row.text) for row in rows} == {("erased", "")}
     item = world.session.scalars(select(OutboxItem).where(OutboxItem.kind == FORGET)).one()
     assert item.payload == {"conversations": [talk.id], "user": user.id}
+
+
+def test_nobody_calls_back_who_has_left_and_no_call_says_whose_it_was(world: World) -> None:
+    user = full(world)
+    talk = world.talk(user)
+    assert talk.customer_no == ALICE
+    rows = [
+        CallBack(
+            handoff_id=number, conversation_id=where, customer_no=ALICE, segment="special_service", due_at=LATER,
+            state=state, note=CANARY if state == "done" else None,
+        )
+        for number, (where, state) in enumerate([(talk.id, "open"), (talk.id, "done"), ("another", "open")], 1)
+    ]  # fmt: skip
+    world.session.add_all(rows)
+    world.session.flush()
+    user_left(world.session, user, LATER)
+    for row in rows:
+        world.session.refresh(row)
+    assert [(row.state, row.customer_no, row.segment, row.note) for row in rows] == [
+        ("dropped", None, None, None), ("done", None, None, None), ("open", ALICE, "special_service", None),
+    ]  # fmt: skip
 
 
 def test_an_answer_that_was_being_given_to_who_leaves_is_not_on_its_way_for_ever(world: World) -> None:

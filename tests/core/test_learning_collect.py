@@ -61,6 +61,15 @@ def test_what_stood_before_a_handoff_and_what_an_agent_corrected_is_gathered(roo
     assert room.items()[0].suggested == "report_outage"
 
 
+def test_words_by_which_the_bridge_itself_hands_over_were_not_misread_by_any_model(room: LearningRoom) -> None:
+    talk = room.talk()
+    room.says(talk, "一户一表怎么申请", "apply_new_supply")
+    room.says(talk, "人工！")
+    room.case(talk)
+    room.collects()
+    assert room.texts() == {"一户一表怎么申请": ["handed_over"]}
+
+
 def test_forms_buttons_pictures_and_payloads_are_no_questions(room: LearningRoom) -> None:
     talk = room.talk()
     room.says(talk, "王小明", "out_of_scope", 0.2, form={"name": "transfer_form"})

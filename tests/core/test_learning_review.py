@@ -14,9 +14,9 @@ from sqlalchemy import select
 from core.audit import AuditEntry
 from core.knowledge import Knowledge
 from core.learning import faq, marks, review
-from core.learning.export import KNOWLEDGE, MESSAGES, Guard, as_zip, write
+from core.learning.export import KNOWLEDGE, MESSAGES, Guard, as_zip, refused_items, write
 from core.learning.held_out import FILE, BadHeldOutFile, HeldOut, messages_in, terms_of
-from core.learning.tables import LearnedFaq, LearningItem
+from core.learning.tables import LearnedFaq, LearningGroup, LearningItem
 from core.learning.training import training_messages
 from tests.core.learning_kit import DATA, SETS, SETTINGS, LearningRoom, reviewer, rooms
 from tests.dialects import DIALECTS
@@ -38,6 +38,20 @@ GREEN = faq.Written(
 @pytest.fixture(params=DIALECTS)
 def room(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> Iterator[LearningRoom]:
     yield from rooms(new_url, request.param, tmp_path)
+
+
+OTHER = faq.Written(
+    "learned_certificates", "绿色凭证一本要花多少", ("凭证行情去哪看", "凭证能转让吗", "凭证有没有期限"),
+    "绿证价格由买卖双方商定，每张对应1000千瓦时。", "national", "国家能源局公告", "2026-10", "verified",
+)  # fmt: skip
+
+
+def grouped(room: LearningRoom) -> int:
+    with room.writing() as session:
+        group = LearningGroup(name="绿电", size=0, harm=1.0, parts={}, example="绿电", made_at=room.now)
+        session.add(group)
+        session.flush()
+        return group.id
 
 
 def label(room: LearningRoom, ids: list[int], intent: str = "ask_solar", by: int = 1) -> None:
@@ -121,8 +135,45 @@ def test_an_answer_is_written_edited_approved_and_withdrawn_each_by_its_version(
         assert (found.state, found.version, found.author_id, found.answer) == ("withdrawn", 4, 1, other.answer)
     assert [action for action, _ in audited(room)] == [
         "learning_faq_created", "learning_answered", "learning_faq_edited", "learning_faq_ready",
-        "learning_faq_withdrawn",
+        "learning_faq_withdrawn", "learning_reopened",
     ]  # fmt: skip
+    assert states(room) == [("open", None, None)]
+
+
+def test_withdrawing_an_answer_opens_the_messages_it_was_written_for_and_no_others(room: LearningRoom) -> None:
+    group = grouped(room)
+    mine, others = room.item("风电能认购吗", group_id=group), room.item("绿证多少钱一张", group_id=group)
+    with room.writing() as session:
+        row = faq.create(session, GREEN, beside=BESIDE, by=reviewer(1), now=room.now)
+        kept = faq.create(session, OTHER, beside=BESIDE, by=reviewer(1), now=room.now)
+        review.answer(session, [mine], row, by=reviewer(1), now=room.now)
+        review.answer(session, [others], kept, by=reviewer(1), now=room.now)
+        assert session.get_one(LearningGroup, group).size == 0
+    for version in (1, 2):
+        with room.writing() as session:
+            faq.set_state(session, row.id, faq.WITHDRAWN, version=version, beside=BESIDE, by=reviewer(2), now=room.now)
+        with room.bridge.reading() as session:
+            first, second = session.get_one(LearningItem, mine), session.get_one(LearningItem, others)
+            assert (first.state, first.faq_id, first.reviewed_by) == ("open", None, None)
+            assert (second.state, second.faq_id) == ("answered", kept.id)
+            assert session.get_one(LearningGroup, group).size == 1
+    assert [one for one in audited(room) if one[0] == "learning_reopened"] == [("learning_reopened", 2)]
+
+
+def test_a_group_that_is_done_tells_who_did_it_but_not_to_whom_did_it_himself(room: LearningRoom) -> None:
+    group = grouped(room)
+    first = room.item("屋顶发的电卖给谁", group_id=group)
+    second = room.item("瓦面上铺板子要批不", group_id=group)
+    label(room, [second], by=1)
+    room.passes(minutes=1)
+    label(room, [first], by=2)
+    with room.bridge.reading() as session:
+        assert review.open_ids(session, group, by=reviewer(2)) == []
+        with pytest.raises(review.GroupReviewed) as told:
+            review.open_ids(session, group, by=reviewer(1))
+        assert told.value.agent_id == 2
+        with pytest.raises(review.GroupNotFound):
+            review.open_ids(session, grouped(room), by=reviewer(1))
 
 
 HELD_QUESTION = messages_in(SETS)[0]
@@ -221,6 +272,41 @@ def test_an_answer_that_slipped_past_the_first_check_is_refused_by_the_second(
             ))  # fmt: skip
     made, _, items = exported(room, tmp_path)
     assert (made.faqs, made.refused, items) == (0, {"held_out": 1, "personal": 1}, [])
+
+
+def test_an_answer_that_may_point_at_somebody_is_refused_too(room: LearningRoom, tmp_path: Path) -> None:
+    with room.writing() as session:
+        for place, answer in enumerate(("找王小明，电话13912345678，他帮你办。", "在电力交易平台认购，有事打95598。")):
+            session.add(LearnedFaq(
+                key=f"learned_{place}", question=f"{GREEN.question}{'呢' * place}", also=list(GREEN.also),
+                answer=answer, region="hubei", source="公告", month="2026-10", status="verified", state=faq.READY,
+                author_id=1, edited_by=1, at=room.now,
+            ))  # fmt: skip
+    made, _, items = exported(room, tmp_path)
+    assert (made.faqs, made.refused, [item["id"] for item in items]) == (1, {"personal": 1}, ["learned_1"])
+
+
+def test_what_an_export_held_back_is_known_with_its_reason_until_it_is_reviewed_anew(
+    room: LearningRoom, tmp_path: Path
+) -> None:
+    fine, bad = room.item("屋脊上发的那点电卖得脱不"), room.item("我叫王小明，板子哪天装")
+    label(room, [fine, bad])
+    with room.bridge.reading() as session:
+        assert refused_items(session) == {}
+    exported(room, tmp_path)
+    with room.bridge.reading() as session:
+        assert refused_items(session) == {bad: "personal"}
+        assert [item.exported_at for item in room.items()] == [room.now, None]
+    room.passes(minutes=1)
+    twice = room.item("屋脊上发的那点电，卖得脱不？")
+    label(room, [twice], "complain")
+    label(room, [bad], "complain")
+    with room.bridge.reading() as session:
+        assert refused_items(session) == {}
+    exported(room, tmp_path)
+    with room.bridge.reading() as session:
+        assert refused_items(session) == {fine: "conflicting", bad: "personal", twice: "conflicting"}
+        assert session.get_one(LearningItem, fine).exported_at is None
 
 
 def test_what_was_exported_is_noted_and_counts_anew_when_it_is_labelled_otherwise(

@@ -91,3 +91,21 @@ def test_a_new_account_is_said_to_be_new_and_may_still_have_an_event(world: Worl
     found = world.standing(customer_no="C2")
     assert (found.segment, found.thin) == ("special_service", True)
     assert found.accounts[0].thin == "new"
+
+
+def test_somebody_without_a_number_is_not_given_the_portrait_of_an_earlier_holder(world: World) -> None:
+    world.publish(a1="high_risk", a2="growth")
+    own = world.standing(customer_no=None, account_nos=(ONE,), holders={ONE: "C1"})
+    assert (own.segment, own.thin) == ("high_risk", False)
+    world.look()
+    world.order("complaint")
+    world.look()
+    new = world.standing(customer_no=None, account_nos=(ONE,), holders={ONE: "C2"})
+    assert (new.segment, new.tags, new.thin) == (None, (), True)
+    assert [one.known for one in new.accounts] == [False]
+
+
+def test_a_segment_of_a_newer_version_claims_nothing(world: World) -> None:
+    world.publish(a1="platinum", a2="growth")
+    assert world.standing().segment == "growth"
+    assert world.standing(customer_no=None, account_nos=(ONE,)).segment is None

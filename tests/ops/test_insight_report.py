@@ -138,8 +138,17 @@ def test_sentences_are_made_of_the_figures_and_left_out_where_one_has_no_value()
     said = sentences_of(board, words)
     assert said[0] == "来访 742 个（较上周 +7.7%）。"
     assert not [line for line in said if line.startswith("离开")]
-    assert said[1].startswith("变好的：机器人独立解决率 76.4%（较上周 +2.3 个百分点）；")
-    assert "没听懂的消息 312 条（较上周 +16.4%）" in said[2]
+    assert said[1].startswith("变好的：机器人独立解决率 76.4%，较上周 +2.3 个百分点；")
+    assert "没听懂的消息 312 条，较上周 +16.4%" in said[2]
+
+
+@pytest.mark.parametrize("change", ["前期为零", "本期未完"])
+def test_a_change_that_is_words_is_not_said_to_be_against_the_week_before(change: str) -> None:
+    words = report_words(DATA).model_copy(update={"sentences": {"service": ("{conversations.change}",)}, "tables": {}})
+    board = json.loads((FIXTURES / "service.json").read_text("utf-8"))
+    for one in figures_of(board):
+        one.update(change_text=change)  # type: ignore[attr-defined]  # it is a dict here
+    assert sentences_of(board, words)[0] == change
 
 
 def test_what_moved_is_named_as_far_as_somebody_would_read_it() -> None:

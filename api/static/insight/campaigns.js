@@ -1,5 +1,5 @@
 /* Recommendations and their effect; campaigns to a segment, with consent, approved by somebody else. */
-const CAMPAIGN_STATES = { draft: "草稿", approved: "已批准", running: "发送中", stopped: "已停止", done: "已发完" };
+const CAMPAIGN_STATES = { draft: "草稿", approved: "已审批", running: "进行中", stopped: "已停止", done: "已结束" };
 const SEGMENT_NAMES = { special_service: "特殊服务", high_risk: "高风险", high_value: "高价值稳定", growth: "潜力增长", basic: "基础需求" };
 const segmentWords = (campaign) => (campaign.segment_names || campaign.segments.map((key) => SEGMENT_NAMES[key] || key)).join("、");
 const CAMPAIGN_TEXT_MOST = 300;
@@ -25,7 +25,7 @@ function CampaignEditor({ app, close }) {
   const ready = form.name.trim() && form.segments.length && form.text.trim() && [...form.text].length <= CAMPAIGN_TEXT_MOST;
   const run = () => doing.run(async () => {
     await app.api.post("/campaigns", { ...form, name: form.name.trim(), text: form.text.trim() });
-    toast("已存为草稿，等另一位班长批准", "good");
+    toast("已存为草稿，等另一位班长审批", "good");
   });
   return html`<${Dialog} title="新的活动" size="medium" close=${close} foot=${html`<${DialogButtons} doing=${doing} label="存为草稿" run=${run} close=${close} disabled=${!ready}/>`}>
     <${TextField} label="名称（客户看不到）" value=${form.name} set=${put("name")} max="60" first required/>
@@ -48,10 +48,10 @@ function CampaignRow({ app, one, again }) {
     setBusy(false);
     again();
   };
-  const deeds = { draft: [["approve", "批准", "已批准"]], approved: [["start", "开始发送", "已开始"]], running: [["stop", "停止", "已停止"]], stopped: [["start", "继续", "已继续"]] }[one.state] || [];
-  return html`<tr><th scope="row">${one.name}<p class="example">${one.text}</p><p class="count">${[one.created_by && one.created_by + " 起草", one.approved_by && one.approved_by + " 批准", one.started_at && momentOf(one.started_at) + " 开始"].filter(Boolean).join("，")}</p></th><td>${segmentWords(one)}</td><td><span class=${"tag" + (one.state === "running" ? " going" : "")}>${one.state_name || CAMPAIGN_STATES[one.state]}</span></td>
-    <td class="num">${whole.format(one.audience)}</td><td class="num">${whole.format(one.consenting)}</td><td class="num">${whole.format(one.held_out)}</td><td class="num">${amountOf(one.sends?.sent ?? 0)}</td>
-    <td>${deeds.map(([deed, label, said]) => (deed === "approve" && !one.may_approve ? html`<span class="count">等另一位班长批准</span>` : html`<button type="button" key=${deed} class="small" aria-label=${label + "：" + one.name} aria-disabled=${String(busy)} onclick=${() => act(deed, said)}>${label}</button> `))}</td></tr>`;
+  const deeds = { draft: [["approve", "审批", "已审批"]], approved: [["start", "开始发送", "已开始"]], running: [["stop", "停止", "已停止"]], stopped: [["start", "继续", "已继续"]] }[one.state] || [];
+  return html`<tr><th scope="row">${one.name}<p class="example">${one.text}</p><p class="count">${[one.created_by && one.created_by + " 起草", one.approved_by && one.approved_by + " 审批", one.started_at && momentOf(one.started_at) + " 开始"].filter(Boolean).join("，")}</p></th><td>${segmentWords(one)}</td><td><span class=${"tag" + (one.state === "running" ? " going" : "")}>${one.state_name || CAMPAIGN_STATES[one.state]}</span></td>
+    <td class="num">${whole.format(one.audience)}</td><td class="num">${whole.format(one.consenting)}</td><td class="num">${whole.format(one.held_out)}</td><td class="num">${amountOf(one.sends?.sent ?? 0)}</td><td class="num">${whole.format(one.told)}</td>
+    <td>${deeds.map(([deed, label, said]) => (deed === "approve" && !one.may_approve ? html`<span class="count">等另一位班长审批</span>` : html`<button type="button" key=${deed} class="small" aria-label=${label + "：" + one.name} aria-disabled=${String(busy)} onclick=${() => act(deed, said)}>${label}</button> `))}</td></tr>`;
 }
 
 /* What came of the recommendations, beside those who got none. */
@@ -69,9 +69,9 @@ function Offers({ app }) {
   const [making, setMaking] = useState(false);
   const list = value;
   return html`<div class="board"><${Effects} app=${app}/>
-    <p class="row-start"><button type="button" class="primary" onclick=${() => setMaking(true)}><${Glyph} name="plus"/>新的活动</button><span class="hint">只发给打开了「优惠与建议」的客户；要由另一位班长或管理员批准。</span></p>
+    <p class="row-start"><button type="button" class="primary" onclick=${() => setMaking(true)}><${Glyph} name="plus"/>新的活动</button><span class="hint">只发给打开了「优惠与建议」的客户；要由另一位班长或管理员审批。</span></p>
     ${error && html`<${Failed} error=${error} retry=${reload}/>`}${!list && !error && html`<${Skeleton}/>`}
-    ${list && (list.length ? html`<section class="card wide flush" aria-label="活动"><table class="grid campaigns"><caption class="sr">活动</caption><thead><tr><th scope="col">活动</th><th scope="col">客户</th><th scope="col">状态</th><th scope="col">人数</th><th scope="col">同意</th><th scope="col">对照</th><th scope="col">已发</th><th scope="col">操作</th></tr></thead>
+    ${list && (list.length ? html`<section class="card wide flush" aria-label="活动"><table class="grid campaigns"><caption class="sr">活动</caption><thead><tr><th scope="col">活动</th><th scope="col">客户</th><th scope="col">状态</th><th scope="col">人数</th><th scope="col">同意</th><th scope="col">对照</th><th scope="col">已发</th><th scope="col">已读到</th><th scope="col">操作</th></tr></thead>
       <tbody>${list.map((one) => html`<${CampaignRow} key=${one.id} app=${app} one=${one} again=${reload}/>`)}</tbody></table></section>` : html`<${Empty} glyph="bell" title="还没有活动"/>`)}
     ${making && html`<${CampaignEditor} app=${app} close=${() => (setMaking(false), reload())}/>`}</div>`;
 }

@@ -58,6 +58,12 @@ const GroupRow = ({ group, most, place }) => html`<tr><td class="num">${place}</
   <td class="num">${whole.format(group.size)}</td><td><${Harm} group=${group} most=${most}/></td><td>${group.reasons.map((reason) => html`<span class="tag" key=${reason.key}>${reason.name} ${reason.value}</span> `)}</td>
   <td>${group.intents.slice(0, 3).map((one) => html`<span class="tag" key=${one.key}>${one.name || "没有理解"} ${one.value}</span> `)}</td></tr>`;
 
+function nothingWords(state, summary) {
+  if (state !== "open") return "还没有处理完的分组";
+  if (summary?.run?.state === "running") return "正在整理，分好组就显示在这里";
+  return summary && !summary.run?.at ? "还没有整理过" : "没有待处理的消息";
+}
+
 function Groups({ app, query }) {
   const state = query.get("state") || "open";
   const [after, setAfter] = useState(null);
@@ -73,7 +79,7 @@ function Groups({ app, query }) {
       <thead><tr><th scope="col"><span class="sr">名次</span></th><th scope="col">客户在问什么</th><th scope="col">条数</th><th scope="col">危害</th><th scope="col">原因</th><th scope="col">当时理解为</th></tr></thead>
       <tbody>${value.groups.map((group, i) => html`<${GroupRow} key=${group.id} group=${group} place=${i + 1} most=${Math.max(1, ...value.groups.map((one) => one.harm))}/>`)}</tbody></table></section>
       ${(after || value.next) && html`<p class="row-end">${after && html`<button type="button" onclick=${() => setAfter(null)}>回到开头</button>`}${value.next && html`<button type="button" onclick=${() => setAfter(value.next)}>下一页</button>`}</p>`}`
-      : html`<${Empty} glyph="done" title=${state !== "open" ? "还没有处理完的分组" : summary && !summary.run?.at ? "还没有整理过" : "没有待处理的消息"}><p>${state === "open" ? "没答好的消息每天自动收集、分组；也可以按「重新整理」。" : ""}</p><//>`)}</div>`;
+      : html`<${Empty} glyph="done" title=${nothingWords(state, summary)}><p>${state === "open" ? "没答好的消息每天自动收集、分组；也可以按「重新整理」。" : ""}</p><//>`)}</div>`;
 }
 
 function Learning({ app, query, rest }) {

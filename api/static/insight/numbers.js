@@ -8,7 +8,7 @@ const NOTHING = "—";
 function plainNumber(value) {
   const size = Math.abs(value);
   if (size >= 1e8) return fine.format(value / 1e8) + "亿";
-  if (size >= 1e4) return fine.format(Math.round(value / 1e3) / 10) + "万";
+  if (size >= 1e4) return fine.format(size >= 1e7 ? Math.round(value / 1e4) : Math.round(value / 1e3) / 10) + "万";
   if (Number.isInteger(value) || size >= 1000) return whole.format(value);
   return (size >= 10 ? tenth : size >= 0.1 || !size ? fine : short).format(value);
 }

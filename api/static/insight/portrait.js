@@ -16,9 +16,12 @@ function FindAccount() {
 const Facts = ({ rows }) => html`<dl class="facts">${rows.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 
 /* Where the account lies among those of its kind; the words say what the bar shows. */
-const Place = ({ share }) => (share === null || share === undefined ? NOTHING : html`<span class="place"><meter min="0" max="1" value=${share} aria-label="同类中的位置"></meter><span class="num">高于 ${amountOf(share, "share")} 的同类</span></span>`);
+const Place = ({ share }) => (share === null || share === undefined ? NOTHING : html`<span class="place"><meter min="0" max="1" value=${share} aria-label="同类中的位置"></meter><span class="num">${share ? "高于 " + amountOf(share, "share") + " 的同类" : "同类中最低"}</span></span>`);
 
-const FeatureRow = ({ one }) => html`<tr><th scope="row">${one.name}<span class="count">${one.note || ""}</span></th><td>${one.text || amountOf(one.value, one.unit)}</td><td>${one.usual || NOTHING}</td><td><${Place} share=${one.percentile}/></td><td class="formula">${one.formula}${unitName(one.unit) && html`<span class="count">（${unitName(one.unit)}）</span>`}</td></tr>`;
+/* Of what is or is not there a place among others says nothing. */
+const isYesNo = ({ text }) => text === "是" || text === "否";
+
+const FeatureRow = ({ one }) => html`<tr><th scope="row">${one.name}<span class="count">${one.note || ""}</span></th><td>${one.text || amountOf(one.value, one.unit)}</td><td>${one.usual || NOTHING}</td><td><${Place} share=${isYesNo(one) ? null : one.percentile}/></td><td class="formula">${one.formula}${unitName(one.unit) && html`<span class="count">（${unitName(one.unit)}）</span>`}</td></tr>`;
 
 const Dimension = ({ one }) => html`<section class="card wide" aria-label=${one.name}><div class="card-head"><h3>${one.name}</h3></div>
   <div class="scroll-table tall" role="region" aria-label=${one.name + "，各项特征"} tabindex="0"><table class="grid features"><caption class="sr">${one.name}</caption>

@@ -15,9 +15,11 @@ function Still({ chart }) {
   return html`<div ref=${box} class=${"canvas high-" + Math.max(180, Math.round((heightOf(chart) * 0.66) / 20) * 20)} role="img" aria-label=${chart.name}></div>`;
 }
 
+const changeWords = (figure) => (/^[+-]/.test(figure.change_text) ? "较上周 " + figure.change_text : figure.value === figure.previous ? "与上周持平" : figure.change_text);
+
 /* A figure of a report has no other day to compare itself with than the week before. */
 const Tile = ({ figure }) => html`<li class=${"tile " + (figure.verdict || "none")}><h4>${figure.name}</h4><p class="value">${textOf(figure)}</p>
-  <p class="change">${figure.value === null || figure.previous === null ? "" : html`<span aria-hidden="true">${ARROW_OF(figure)}</span> ${figure.previous === 0 && figure.value ? "上周为零" : figure.value === figure.previous ? "与上周持平" : "较上周 " + figure.change_text} <span class="verdict-word">${IN_WORDS[figure.verdict] || ""}</span>`}</p></li>`;
+  <p class="change">${figure.value === null || figure.previous === null ? "" : html`<span aria-hidden="true">${ARROW_OF(figure)}</span> ${changeWords(figure)} <span class="verdict-word">${IN_WORDS[figure.verdict] || ""}</span>`}</p></li>`;
 
 const Tiles = ({ figures }) => figures.length > 0 && html`<ul class="tiles">${figures.map((one) => html`<${Tile} key=${one.key} figure=${one}/>`)}</ul>`;
 

@@ -119,7 +119,10 @@ async def test_several_users_are_served_at_once_and_each_in_order(floor: Floor) 
         user.told("二", "agent", agent_name="小王", agent_id=1)
     floor.client.gate = asyncio.Event()
     working = asyncio.create_task(floor.work())
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(30):
+        while floor.client.most_at_once < 8:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)  # nobody comes in addition
     floor.client.gate.set()
     await working
     assert floor.client.most_at_once == 8
