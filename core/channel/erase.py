@@ -30,6 +30,7 @@ from core.learning import forgetting
 from core.outbox import OutboxItem
 from core.proactive.tables import SKIPPED, Choice, Send
 from core.proactive.tables import WAITING as SEND_WAITING
+from core.recommend.tables import Recommendation
 from core.survey import Survey
 
 FORGET = "forget"  # kind of the outbox: photos on disk, the dialogue model's memory, pushes of the last moment
@@ -159,6 +160,9 @@ def _blank(session: Session, conversation: Conversation, *, now: datetime) -> No
     session.execute(update(Survey).where(Survey.conversation_id == conversation.id).values(comment=None))
     forgetting.forget(session, conversation.id)
     call_back.forget(session, conversation.id, now=now)
+    # That a customer was recommended something is kept (once a month, held-out group), in which talk is not.
+    advised = Recommendation.conversation_id == conversation.id
+    session.execute(update(Recommendation).where(advised).values(conversation_id=""))
     for case in session.scalars(select(Handoff).where(Handoff.conversation_id == conversation.id)):
         case.summary, case.note, case.corrected = {}, {}, {}
     for event in session.scalars(select(HandoffEvent).where(HandoffEvent.conversation_id == conversation.id)):

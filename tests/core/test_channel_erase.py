@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from core.desk_note import DeskNote
 from core.handoff import life
 from core.outbox import OutboxItem
 from core.proactive.tables import Choice, Send
-from core.recommend.tables import CallBack
+from core.recommend.tables import CallBack, Recommendation
 from tests.core.channel_kit import ALICE, HERS, NOW, SECOND, World, fresh
 
 if TYPE_CHECKING:
@@ -127,6 +128,23 @@ def test_nobody_calls_back_who_has_left_and_no_call_says_whose_it_was(world: Wor
     assert [(row.state, row.customer_no, row.segment, row.note) for row in rows] == [
         ("dropped", None, None, None), ("done", None, None, None), ("open", ALICE, "special_service", None),
     ]  # fmt: skip
+
+
+def test_what_was_recommended_no_longer_says_in_which_conversation(world: World) -> None:
+    user = full(world)
+    rows = [
+        Recommendation(
+            customer_no=ALICE, account_no=HERS, month=NOW.date().replace(month=month, day=1), kind="tier_warning",
+            yuan=Decimal("12.30"), basis={}, state="shown", conversation_id=where, shown_at=NOW,
+        )
+        for month, where in ((1, world.talk(user).id), (2, "another"))
+    ]  # fmt: skip
+    world.session.add_all(rows)
+    world.session.flush()
+    user_left(world.session, user, LATER)
+    for row in rows:
+        world.session.refresh(row)
+    assert [(row.customer_no, row.conversation_id) for row in rows] == [(ALICE, ""), (ALICE, "another")]
 
 
 def test_an_answer_that_was_being_given_to_who_leaves_is_not_on_its_way_for_ever(world: World) -> None:

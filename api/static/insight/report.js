@@ -1,5 +1,5 @@
 /* The weekly report: sentences, figures and charts of every board, definitions at the end; for paper, nothing to press. */
-const ARROW_OF = (figure) => (figure.value === figure.previous ? "" : figure.value > figure.previous ? "▲" : "▼");
+const ARROW_OF = (figure) => (figure.value === figure.previous || !/^[+-]/.test(figure.change_text) ? "" : figure.value > figure.previous ? "▲" : "▼");
 const IN_WORDS = { good: "变好", bad: "变差", none: "" };
 
 function Still({ chart }) {
