@@ -59,7 +59,7 @@ class Scene:
         return {
             "conversation_id": self.customer.conversation_id, "handoff_id": self.case, "closed_id": self.closed,
             "agent_id": self.victim.id, "answer_id": self.answer, "order_no": self.order_no, "upload_id": "none",
-            "paper_id": self.paper, "broadcast_id": 7, "source": "send", "number": 7,
+            "paper_id": self.paper, "broadcast_id": 7, "source": "send", "number": 7, "call_back_id": 9999,
         }  # fmt: skip
 
 
@@ -82,6 +82,7 @@ ASKED = "401 not not not not"  # with a wrong password of one's own
 WRAP_UP = {"outcome": "solved", "note": {"done": [], "open": [], "promised": []}, "then": "bot"}
 NOT_HERE = "401 403 not not not"
 MISSING = "401 403 403 not not"
+NOT_THERE = "401 403 403 403 403"  # what is not there looks like another's
 EXPECTED: dict[tuple[str, str], tuple[str, Body]] = {
     ("GET", "/v1/desk/agents"): (ABOVE, None),
     ("POST", "/v1/desk/agents"): (ABOVE, NEW_AGENT),
@@ -90,6 +91,12 @@ EXPECTED: dict[tuple[str, str], tuple[str, Body]] = {
     ("POST", "/v1/desk/agents/{agent_id}/unlock"): (ABOVE, None),
     ("GET", "/v1/desk/audit"): (CHIEF, None),
     ("GET", "/v1/desk/businesses"): (EVERYBODY, None),
+    ("GET", "/v1/desk/call-backs"): (EVERYBODY, None),
+    ("POST", "/v1/desk/call-backs/{call_back_id}/done"): (NOT_THERE, {"note": "已经回过电话"}),
+    ("POST", "/v1/desk/call-backs/{call_back_id}/drop"): (NOT_THERE, {"note": "客户不用回电"}),
+    ("POST", "/v1/desk/call-backs/{call_back_id}/phone"): (NOT_THERE, {"reason": "给客户回电话"}),
+    ("POST", "/v1/desk/call-backs/{call_back_id}/release"): (NOT_THERE, None),
+    ("POST", "/v1/desk/call-backs/{call_back_id}/take"): (NOT_THERE, None),
     ("GET", "/v1/desk/canned"): (EVERYBODY, None),
     ("GET", "/v1/desk/canned/all"): (ABOVE, None),
     ("POST", "/v1/desk/canned/all"): (ABOVE, ANSWER),
@@ -105,6 +112,7 @@ EXPECTED: dict[tuple[str, str], tuple[str, Body]] = {
     ("POST", f"{TALK}/help"): (HOLDER, {"text": "请帮我看看"}),
     ("GET", f"{TALK}/messages"): (SIGHT, None),
     ("POST", f"{TALK}/messages"): (HOLDER, {"client_id": "m1", "text": "您好"}),
+    ("PUT", f"{TALK}/manager"): (MISSING, {"agent_id": None}),  # nobody is known to be the customer
     ("POST", f"{TALK}/notes"): (SIGHT, {"text": "客户下午在家"}),
     ("POST", f"{TALK}/orders"): (NOT_HERE, {"client_id": "o1", "business": "nothing"}),
     ("GET", f"{TALK}/orders/{{order_no}}"): (SIGHT, None),

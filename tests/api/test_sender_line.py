@@ -154,7 +154,7 @@ async def test_a_connection_that_is_cut_may_have_brought_it_and_the_next_one_wor
 async def test_silence_is_given_up_in_time_and_its_thread_is_free_again(
     tencent: Tencent, line: SendingLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "ALL", 0.2)
+    monkeypatch.setattr(lines, "ALL", 1.0)
     tencent.how = "silent"
     results = await asyncio.gather(*(ask(line) for _ in range(8)), return_exceptions=True)
     assert {(type(one).__name__, getattr(one, "sent", None)) for one in results} == {("WeChatUnreachable", True)}

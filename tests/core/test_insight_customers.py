@@ -259,13 +259,13 @@ def test_clusters_are_points_and_drift_is_told_in_words(world: World) -> None:
     }  # fmt: skip
 
 
-def test_before_the_first_run_there_is_nothing_and_it_says_what_to_do(empty: Sources, world: World) -> None:
+def test_before_the_first_run_there_is_nothing_and_it_says_so(empty: Sources, world: World) -> None:
     for sources, what in ((empty, asked(6, 0)), (world.sources, asked(30, 20))):
         found = board("customers", sources, what)
         assert {one["value"] for one in figures(found).values()} == {None}
         assert {one["text"] for one in figures(found).values()} == {WORDS.texts.none}
         assert all(chart["empty"] for chart in charts(found).values())
-        assert "dianfu segment run" in charts(found)["segments"]["empty"]
+        assert "还没有发布过客户分群" in charts(found)["segments"]["empty"]
         rows_come_to_figures("customers", sources, what)
 
 

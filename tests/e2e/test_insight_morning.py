@@ -197,7 +197,7 @@ def test_ten_messages_are_labelled_a_candidate_trained_compared_and_promoted(pag
     row = next(one for one in asked(page, stack.url, "models")["models"] if one["name"] == new)
     assert len(row["compared"]["worse"]) == worse
     if worse:
-        assert verdict == f"与 {old} 相比：变差，有 {worse} 项变差，不能上线"
+        assert verdict == f"与 {old} 相比：有 {worse} 项变差，不能上线"
         assert button.get_attribute("aria-disabled") == "true"
         pytest.skip(f"this training came out worse, and was held back: {row['compared']['worse']}")
     assert verdict == f"与 {old} 相比：没有变差"

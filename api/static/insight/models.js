@@ -47,7 +47,7 @@ function Verdict({ model, running }) {
   const worse = compared.worse || [];
   if (!compared.verdict) return model.state === "candidate" && !model.progress ? html`<p class="verdict bad">还没有和在用模型对比过，不能上线</p>` : null;
   const other = model.state === "candidate" && running && compared.with !== running.name;
-  return html`<p class=${"verdict " + (worse.length ? "bad" : "good")}>与 ${compared.with || "在用模型"} 相比：${VERDICT_WORDS[compared.verdict] || compared.verdict}${worse.length ? "，有 " + worse.length + " 项变差，不能上线" : ""}</p>
+  return html`<p class=${"verdict " + (worse.length ? "bad" : "good")}>与 ${compared.with || "在用模型"} 相比：${worse.length ? "有 " + worse.length + " 项变差，不能上线" : VERDICT_WORDS[compared.verdict] || compared.verdict}</p>
     ${other && html`<p class="stale">在用的模型已经换了，要与它重新对比才能上线。</p>`}
     <${Differences} rows=${worse} tone="bad" title="变差的"/><${Differences} rows=${compared.better || []} tone="good" title="变好的"/>`;
 }
