@@ -25,7 +25,7 @@ setup: ## Make both environments, .venv and .venv-bot; a second call takes no ti
 run: setup ## Start everything for a try-out: keys, data and model are made if missing
 	@exec env DIANFU_ENV=development $(DIANFU) serve --with-fake-wechat
 
-test: setup $(MODEL) ## Run all tests; trains first if the model is missing or older than its sources
+test: setup $(MODEL) ## Run all tests; trains first if the model is missing or old; TRAINING=1: also a candidate's whole life
 	@$(if $(NO_BROWSER),echo "test    | no Chromium here: the tests marked 'browser' are left out")
 	$(SERVICE) -m pytest tests --ignore=tests/bot --ignore=tests/e2e --numprocesses=2 --dist=loadfile $(NO_BROWSER)
 	$(SERVICE) -m pytest tests/e2e $(NO_BROWSER)

@@ -28,7 +28,7 @@ TAKEN = "a new model answers from now on"  # what Rasa says in the log
 @contextmanager
 def office(root: Path, told: Callable[[str], None]) -> Iterator[Stack]:
     """Give a running stack with sixty days behind it, whose models may be replaced; nothing of it is left."""
-    stack = Stack(root, customers=400, months=26, history=True)
+    stack = Stack(root, customers=150, months=26, history=True)
     stack.prepare()
     (root / "models").unlink()
     (root / "models").mkdir()

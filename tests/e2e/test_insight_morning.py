@@ -165,6 +165,7 @@ def understood(stack: Stack, texts: list[str]) -> list[str | None]:
     return found
 
 
+@pytest.mark.skipif(not os.environ.get("TRAINING"), reason="trains and compares for some eight minutes: TRAINING=1")
 def test_ten_messages_are_labelled_a_candidate_trained_compared_and_promoted(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.url}/insight#/learning")
     assert within(300, lambda: asked(page, stack.url, "learning/summary")["groups"] > 0)  # gathered by itself
