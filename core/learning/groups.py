@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage  # type: ignore[import-untyped]  # has no types
-from scipy.spatial.distance import squareform  # type: ignore[import-untyped]  # has no types
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
+from threadpoolctl import threadpool_limits
 
 from core.clock import Clock, system_clock
 from core.db import Database
