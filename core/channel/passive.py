@@ -21,7 +21,9 @@ from core.channel.tables import PASSING, SENDING, SENT, WAITING, ChannelUser, De
 from core.conversation import Message
 
 PASSIVE = "passive"  # way of a delivery
-ASKS_AGAIN_AFTER = timedelta(seconds=4.5)  # since the first try; by then the channel has given that up
+# Since the first try came in. The channel asks again five seconds after it sent that; on a busy machine, or one that
+# has just started, it may have lain for a while before it was read.
+ASKS_AGAIN_AFTER = timedelta(seconds=2.5)
 LOST_AFTER = timedelta(seconds=20)  # since a push; by then the channel has given up asking
 WRITTEN_BY = timedelta(seconds=5)  # after the claim
 RETRIES_WITHIN = timedelta(seconds=10)  # a process that was up so soon after a push would have been asked again

@@ -65,6 +65,18 @@ def settled(page: Page) -> None:
     page.get_by_text("正在读取").first.wait_for(state="hidden")
 
 
+def beating(page: Page, stage: Stage) -> None:
+    """Wait until the page has heard a beat of the bridge: from then on it reads anew whenever the version moves."""
+    for _ in range(20):
+        before = len([one for one in stage.asked if one.startswith("boards/")])
+        stage.version += 1
+        page.evaluate("dispatchEvent(new Event('online'))")
+        page.wait_for_timeout(500)
+        if len([one for one in stage.asked if one.startswith("boards/")]) > before:
+            return settled(page)
+    raise AssertionError("the page never heard a beat")
+
+
 def counted(things: Locator, number: int) -> None:
     """Wait until there are so many; the page's policy lets no text be run, so Playwright has to look by itself."""
     from playwright.sync_api import expect
@@ -160,8 +172,8 @@ def test_a_chart_can_be_read_as_a_table_and_an_empty_one_says_so(page: Page, sta
 
 def test_what_changes_is_read_again_without_moving_the_page(page: Page, stage: Stage) -> None:
     page.goto(f"{stage.url}/insight")
-    settled(page)
-    page.wait_for_timeout(300)
+    page.locator(".figure").first.wait_for()
+    beating(page, stage)
     page.locator(".page").evaluate("one => { one.scrollTop = 600 }")
     page.evaluate("window.marked = document.querySelector('canvas')")
     stage.boards["service"]["groups"][0]["figures"][0].update(value=743, text="743 个")
@@ -178,7 +190,8 @@ def test_what_changes_is_read_again_without_moving_the_page(page: Page, stage: S
 
 def test_a_lost_connection_is_said_and_its_return_too(page: Page, stage: Stage) -> None:
     page.goto(f"{stage.url}/insight")
-    settled(page)
+    page.locator(".figure").first.wait_for()
+    beating(page, stage)
     stage.there = False
     page.evaluate("dispatchEvent(new Event('online'))")
     line = page.get_by_text(re.compile(r"连接中断，数据停在 \d\d:\d\d:\d\d"))

@@ -30,6 +30,7 @@ from wechat_storm import (
     fetch_what_is_parked,
     people,
     say_again_what_was_lost,
+    tried,
     tries_of,
     unheard_of,
 )
@@ -77,7 +78,7 @@ def test_every_phone_shows_what_the_log_says_once_and_in_order(after: After) -> 
         openid: differences(after.phones[openid], [row for row in log if row not in unheard], again)
         for openid, log in after.logs.items()
     }
-    assert {openid: wrong for openid, wrong in found.items() if wrong} == {}
+    assert {openid: [*wrong, *tried(after, openid)] for openid, wrong in found.items() if wrong} == {}
 
 
 def test_every_message_has_its_answer(after: After) -> None:

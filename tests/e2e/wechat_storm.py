@@ -219,6 +219,16 @@ def tries_of(wechat: FakeWeChat) -> tuple[dict[str, list[str]], set[str]]:
     return tries, {name for name, one in pushes.items() if one.outcome == "notice"}
 
 
+def tried(after: After, openid: str) -> list[str]:
+    """Return how the tries of a user's messages went that were not taken at the first: to be read after a failure."""
+    tries = ((row.seq, row.external_id or "", after.tries.get(row.external_id or "")) for row in after.logs[openid])
+    return [
+        f"message {seq} was tried: {results}{', then noticed' * (push in after.noticed)}"
+        for seq, push, results in tries
+        if results not in (None, ["reply"], ["success"])
+    ]
+
+
 def unheard_of(after: After, openid: str) -> list[Logged]:
     """Return the answers that a phone does not have because its connection and the bridge went together."""
     log, shown = after.logs[openid], "".join(one.text for one in after.phones[openid]).split()
