@@ -19,7 +19,6 @@ from actions.around import answered
 from actions.question import Question, Span
 from actions.reply import CONFIRMING, Reply, card
 from actions.services import Services
-from actions.style import dressed
 from core.account import Account, find_account, list_accounts
 from core.errors import AccountNotYours, BusinessError, NotIdentified
 from core.identity import BadToken, is_rehearsal
@@ -87,14 +86,13 @@ class BusinessAction(Action):
         except BadToken as error:
             log.warning("no_identity", action=self.name(), error=str(error))
             return Reply(f"utter_{NotIdentified.code}")
-        note, style = handback.note_of(tracker, question.now), question.identity.style
-        turn = self.in_style(style)
+        note, turn = handback.note_of(tracker, question.now), self.in_style(question.identity.style)
         with services.billing.reading() as session:
 
             def answer(seen: Question) -> Reply:
                 return handback.respectful(turn, session, seen, note) if note else turn.reply_to(session, seen)
 
-            return dressed(answered(turn, session, question, answer) if around else answer(question), style)
+            return answered(turn, session, question, answer) if around else answer(question)
 
     def reply_to(self, session: Session, question: Question) -> Reply:
         """Return what `handle` answers, or the wording of the error it met."""

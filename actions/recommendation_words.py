@@ -13,8 +13,10 @@ from core.energy_data import HomeFacts
 from core.recommend.offer import Offer
 
 _MONEY = frozenset({"now", "then", "paid", "at_target", "other"})
-_NUMBERS = frozenset({"daily", "kwh", "left", "moved", "valley", "over", "kvar", "edge", "capacity"})
-_PLACES = {"daily": Decimal("0.1"), "kvar": Decimal(1), "edge": Decimal(1)}
+_NUMBERS = frozenset(
+    {"daily", "kwh", "left", "moved", "valley", "over", "kvar", "edge", "capacity", "contract", "most"}
+)
+_PLACES = {"daily": Decimal("0.1"), "kvar": Decimal(1), "edge": Decimal(1), "contract": Decimal(1)}
 _SIGNED = "power_factor"  # its sums may be a reward
 _DAYS = ("on", "as_of", "due")
 
@@ -50,7 +52,18 @@ class OfferWords:
         if "first" in values:
             months = (date.fromisoformat(offer.basis[name]) for name in ("first", "last"))
             values["period"] = labels.of_months(*months)
-        return values | {"yuan": money(offer.yuan)} | self._measure(offer)
+        return values | {"yuan": money(offer.yuan)} | self._measure(offer) | self._methods(offer, values)
+
+    def _methods(self, offer: Offer, values: dict[str, str]) -> dict[str, str]:
+        """Return the two methods of the basic charge, and what to know of the better one."""
+        if "method_now" not in offer.basis:
+            return {}
+        say, method = self.services.phrases.say, offer.basis["method"]
+        found = {
+            "method": say(f"recommendation.method.{method}", **values),
+            "note": say(f"recommendation.note.{method}", **values),
+        }
+        return found | {"method_now": say(f"recommendation.method_now.{offer.basis['method_now']}")}
 
     def _adjusted(self, yuan: Decimal) -> str:
         key = "earned" if yuan < 0 else "cost"

@@ -36,6 +36,7 @@ from api.insight.routes import ROUTERS as INSIGHT
 from api.logs import RequestLog
 from api.metrics import Metrics
 from api.papers import hall_words_of
+from api.plain import Spoken
 from api.pulse import attended, pulse_of
 from api.rasa import HttpRasa, Rasa
 from api.reception import Reception
@@ -99,13 +100,14 @@ def _parts(settings: ApiSettings, rasa: Rasa, clock: Clock) -> Parts:
         book = replace(book, staff=desk.staff)
     book = replace(book, staff=attended(book.staff, pulse_of(bus)))
     manner = Manner.load(settings.data_dir)
+    identity_key = settings.identity_key.get_secret_value()
     dialogue = Dialogue(
-        store=store, rasa=rasa, reception=Reception(
+        store=store, rasa=Spoken(rasa, key=identity_key, clock=clock), reception=Reception(
             safety=safety, wording=wording, metrics=metrics, book=book, keyring=settings.keyring(),
             hall=hall_words_of(settings.data_dir),
         ),
         escalation=Escalation(wording, book), news=DeskNews(desk, bus), bus=bus, metrics=metrics, clock=clock,
-        identity_key=settings.identity_key.get_secret_value(), deadline=settings.turn_deadline, book=book,
+        identity_key=identity_key, deadline=settings.turn_deadline, book=book,
         notices=manner.notices,
     )  # fmt: skip
     parts = Parts(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from datetime import timedelta
 
 import structlog
@@ -18,27 +17,23 @@ from sqlalchemy.orm import Session
 
 from api.bus import MemoryBus
 from api.desk_news import Change, DeskNews
+from api.dialogue_in import Receiving
+from api.dialogue_out import Finishing
 from api.escalation import Escalation
-from api.grants import apply_grants
-from api.identity import Asker, asker_if_next, asker_of, metadata_of
+from api.identity import Asker, asker_of, metadata_of
 from api.inbound import Inbound
 from api.metrics import Metrics
-from api.offers import follow, parted, settled
 from api.rasa import BotTurn, Rasa, RasaFailed
 from api.reception import SAY, Reception
 from api.store import Store
 from api.turns import Outcome, Question, Turns, TurnWaits, recorded
 from core import conversation as log_of
-from core.channel.writer import writes
 from core.clock import Clock
-from core.conversation import Conversation, Draft, Message
-from core.handoff import life
+from core.conversation import Conversation
 from core.handoff.book import Book
 from core.proactive.kinds import Notices
-from core.proactive.said import bring_in
 from core.safety import Danger
 from core.text import typed
-from core.upload import find_upload
 
 log = structlog.get_logger("api.dialogue")
 
@@ -55,11 +50,11 @@ class Dialogue:
         self, *, store: Store, rasa: Rasa, reception: Reception, escalation: Escalation, news: DeskNews, bus: MemoryBus,
         metrics: Metrics, clock: Clock, identity_key: str, deadline: float, book: Book, notices: Notices | None = None,
     ) -> None:  # fmt: skip
-        self._store, self._rasa, self._reception, self._book = store, rasa, reception, book
-        self._escalation, self._news = escalation, news
+        self._store, self._rasa, self._reception, self._book, self._news = store, rasa, reception, book, news
         self._bus, self._metrics, self._clock = bus, metrics, clock
         self._identity_key, self._deadline = identity_key, deadline
-        self._notices = notices  # messages that we send first
+        self._receiving = Receiving(reception, book, notices, clock)
+        self._finishing = Finishing(reception, escalation, notices, identity_key, clock)
         self.turns = Turns(store, self._turn)
 
     async def customer_says(self, conversation_id: str, inbound: Inbound) -> Outcome:
@@ -90,7 +85,7 @@ class Dialogue:
         """
         danger = None if inbound.button_id else self._reception.danger_in(inbound.text)
         receiving = asyncio.ensure_future(
-            self._store.write(lambda session: self._receive(session, conversation_id, inbound, danger))
+            self._store.write(lambda session: self._receiving.receive(session, conversation_id, inbound, danger))
         )
         try:
             async with asyncio.timeout(min(within, DANGER_PATIENCE) if danger else within):
@@ -110,6 +105,10 @@ class Dialogue:
             return True
         return self._reception.takes_after_end(session, conversation, payload, now=self._clock())
 
+    def is_urgent(self, inbound: Inbound) -> bool:
+        """Tell whether a message speaks of a danger: its warning may come before it is logged, so it must be logged."""
+        return not inbound.button_id and self._reception.danger_in(inbound.text) is not None
+
     def warn(self, text: str, error: Exception) -> Outcome | None:
         """Return the warning about the danger that a text speaks of, although nothing could be written."""
         danger = self._reception.danger_in(text)
@@ -127,52 +126,6 @@ class Dialogue:
                 return outcome
         return await self._store.read(lambda session: recorded(session, question))
 
-    # -- the first transaction
-
-    def _receive(
-        self, session: Session, conversation_id: str, inbound: Inbound, danger: Danger | None
-    ) -> tuple[Question, Outcome | None, Change | None]:
-        """Log the message once; return it, the outcome if there is one already, and what it means to the desk."""
-        now = self._clock()
-        conversation = log_of.find_conversation(session, conversation_id, lock=True)
-        before = life.open_case(session, conversation.id)
-        text, payload = inbound.text, inbound.payload
-        if inbound.button_id:
-            button = log_of.find_button(session, conversation, inbound.button_id)
-            text, payload = button.title, button.payload
-        elif inbound.upload_id:
-            photo = find_upload(session, inbound.upload_id, conversation_id=conversation_id)
-            payload = "/inform" + json.dumps({"upload": photo.id})
-        if inbound.channel is not None:
-            conversation.channel, conversation.channel_user_id = inbound.channel, inbound.channel_user_id
-            writes(session, conversation, seat=inbound.seat, now=now)
-        if self._notices is not None:
-            bring_in(session, conversation, self._notices, now=now)
-        message, is_new = log_of.record_customer(
-            session, conversation, external_id=inbound.external_id, text=text, payload=payload, now=now,
-            urgent=danger is not None or self._reception.takes_after_end(session, conversation, payload, now=now),
-            upload_id=inbound.upload_id,
-        )  # fmt: skip
-        if not is_new:
-            question = Question(conversation, message)
-            return question, None if message.turn == "open" else recorded(session, question), None
-        if inbound.type is not None:
-            message.type, message.card = inbound.type, inbound.card
-        if danger:
-            drafts = self._reception.raise_alarm(session, conversation, message, danger, now=now)
-        elif inbound.answer is not None:
-            drafts = self._reception.beside(session, conversation, message, inbound.answer, now=now)
-        elif (own := self._reception.answer(session, conversation, message, now=now)) is not None:
-            drafts = own
-        else:
-            question = Question(
-                conversation, message, asker_if_next(session, conversation, message, book=self._book, now=now)
-            )
-            # What is for Rasa has opened no case.
-            return question, None, Change.between(session, conversation, message, before) if before else None
-        outcome = self._close(session, conversation, message, drafts)
-        return Question(conversation, message), outcome, Change.between(session, conversation, message, before)
-
     # -- the turn
 
     async def _turn(self, question: Question) -> Outcome:
@@ -180,16 +133,19 @@ class Dialogue:
         with self._metrics.turn_seconds.time():
             answer = await self._ask(question)
             try:
-                outcome, change = await self._store.write(lambda session: self._finish(session, question, answer))
+                outcome, change = await self._finish(question, answer)
             except (OperationalError, InterfaceError):
                 raise  # the database is away: the turn stays open and is taken up again
             except (StatementError, ValueError) as error:
                 log.error("answer_not_storable", conversation=question.key[0], error=type(error).__name__)
                 sorry = BotTurn((self._reception.apology(question.message),))
-                outcome, change = await self._store.write(lambda session: self._finish(session, question, sorry))
+                outcome, change = await self._finish(question, sorry)
         self._bus.publish(question.conversation.id)
         self._news.tell(change)
         return outcome
+
+    async def _finish(self, question: Question, answer: BotTurn) -> tuple[Outcome, Change | None]:
+        return await self._store.write(lambda session: self._finishing.finish(session, question, answer))
 
     async def _ask(self, question: Question) -> BotTurn:
         conversation, message = question.conversation, question.message
@@ -252,47 +208,3 @@ class Dialogue:
             sender=conversation.sender, text=text if is_payload else typed(text)[:MAX_TO_RASA], payload=is_payload,
             metadata=metadata, within=self._deadline * RASA_SHARE,
         )  # fmt: skip
-
-    # -- the second transaction
-
-    def _finish(self, session: Session, question: Question, answer: BotTurn) -> tuple[Outcome, Change | None]:
-        now = self._clock()
-        conversation = log_of.find_conversation(session, question.conversation.id, lock=True)
-        message = session.get_one(Message, question.key)
-        if message.turn != "open":
-            return recorded(session, question), None
-        before = life.open_case(session, conversation.id)
-        message.understood = answer.understood
-        overtaken = question.is_overtaken(conversation)
-        drafts, offers = parted([] if overtaken else answer.drafts)
-        if overtaken and answer.drafts:
-            log.info("answer_dropped", conversation=conversation.id, seq=message.seq, mode=conversation.mode)
-        key, grants = self._identity_key, answer.grants
-        if grants and not apply_grants(session, conversation, message, grants, key=key, now=now):
-            drafts, offers, grants = [self._reception.apology(message)], [], ()
-        if answer.handoff == "danger":
-            drafts = self._reception.raise_alarm(session, conversation, message, None, now=now) + drafts
-        elif conversation.mode == "bot" and not overtaken:
-            failed = drafts == [self._reception.apology(message)]
-            verdict = self._escalation.judge(session, message, drafts, answer.handoff, failed=failed, now=now)
-            drafts = verdict.drafts
-            if verdict.reason:
-                apart = bool(drafts)
-                drafts += self._reception.queue(session, conversation, verdict.reason, now=now, apart=apart)
-        calm = bool(drafts) and not overtaken and answer.handoff is None and conversation.mode == "bot"
-        offers = settled(session, conversation, message, offers, grants, welcome=calm, key=key, now=now)
-        outcome = self._close(session, conversation, message, drafts + offers)
-        if calm and not offers and drafts != [self._reception.apology(message)]:
-            follow(session, conversation, message, self._notices, now=now)
-        if calm and before is None and not grants:
-            return outcome, None  # the bot has it and nobody was asked for
-        return outcome, Change.between(session, conversation, message, before)
-
-    def _close(self, session: Session, conversation: Conversation, message: Message, drafts: list[Draft]) -> Outcome:
-        """Log the replies and close the turn."""
-        message.turn = "done"
-        replies = [
-            log_of.record_reply(session, conversation, draft, now=self._clock(), in_reply_to=message.seq)
-            for draft in drafts
-        ]
-        return Outcome(tuple(replies), conversation.mode, message.seq)

@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.fitting import shown_to
+from core.channel.arrival import Around
 from core.channel.writer import earlier_talks
-from core.conversation import Conversation, Message, open_turns
+from core.conversation import Conversation, Message
 from core.fitting import Service
 from core.handoff.book import Book
 from core.identity import Identity, issue_identity
-from core.pinned import pinned
+from core.pinned import LOCATION, pinned
 
 
 @dataclass(frozen=True)
@@ -30,24 +31,21 @@ class Asker:
 
 
 def asker_of(
-    session: Session, conversation: Conversation, message: Message, *, book: Book, now: datetime
+    session: Session, conversation: Conversation, message: Message, *, book: Book, now: datetime,
+    around: Around | None = None,
 ) -> Asker:  # fmt: skip
-    """Return what is known of who asks; what they filed before it was one conversation is theirs too."""
+    """Return what is known of who asks; what they filed before it was one conversation is theirs too.
+
+    `around`: what there was as the message came, if nothing has happened since.
+    """
     known, proved = conversation.customer_no is not None, bool(conversation.accounts)
+    joined = known and (around is None or around.joined)
+    sent = around is None or around.pinned or message.type == LOCATION
     return Asker(
         service=shown_to(book, session, conversation, now=now),
-        talks=earlier_talks(session, message, proved=proved) if known else (),
-        place=pinned(session, conversation.id, now=message.at, until=message.seq),
+        talks=earlier_talks(session, message, proved=proved) if joined else (),
+        place=pinned(session, conversation.id, now=message.at, until=message.seq) if sent else None,
     )
-
-
-def asker_if_next(
-    session: Session, conversation: Conversation, message: Message, *, book: Book, now: datetime
-) -> Asker | None:
-    """Return what is known of who asks; None if another question comes first, after which more may be known."""
-    if open_turns(session, conversation.id)[0].seq != message.seq:
-        return None
-    return asker_of(session, conversation, message, book=book, now=now)
 
 
 def metadata_of(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from core.conversation import Draft
+from core.channel.arrival import Around
+from core.channel.tables import ChannelUser
+from core.conversation import Conversation, Draft
 from core.identity import Seat
+
+Check = Callable[[Conversation, ChannelUser | None, Around], None]
 
 
 @dataclass(frozen=True)
@@ -29,3 +34,4 @@ class Inbound:
     card: dict[str, Any] | None = None
     answer: Draft | None = None
     seat: Seat | None = None  # of a page: whose login it is
+    check: Check | None = None  # raises, before anything is written, if the message may not be logged there

@@ -11,14 +11,18 @@ from datetime import datetime
 import structlog
 from sqlalchemy.orm import Session
 
+from core.campaign import had_lately
 from core.channel.join import talks_of
 from core.conversation import Conversation, Draft, Message
 from core.identity import BadToken, read_grant, turn_of
+from core.proactive.choices import customer
 from core.proactive.kinds import Notices
 from core.proactive.said import bring_offer
 from core.recommend.choosing import is_quiet
-from core.recommend.record import BadOffer, Decided, Told, decide, keep, read
+from core.recommend.record import Decided, Told, decide, keep, read
+from core.recommend.refusals import BadOffer, refused
 from core.recommend.rules import recommend_rules
+from core.recommend.tables import ALL
 
 log = structlog.get_logger("api.offers")
 RECOMMENDATION = "recommendation"  # type of the message
@@ -43,7 +47,8 @@ def settled(
     said: list[Draft] = []
     for found in _read(conversation, message, tokens, key=key, now=now):
         if isinstance(found, Decided):
-            decide(session, found, now=now)
+            talks = (conversation.id, *talks_of(session, conversation.id))
+            decide(session, found, now=now, conversation=conversation, talks=talks)
         elif welcome and _is_single(message) and not said and _kept(session, conversation, found, now=now):
             said = [] if found.held_out else list(offers[:1])
             welcome = False
@@ -67,7 +72,12 @@ def follow(
 
     def busy() -> bool:
         talks = (conversation.id, *talks_of(session, conversation.id))
-        return is_quiet(session, recommend_rules(), talks=talks, now=now)
+        customers = (conversation.customer_no,) if conversation.customer_no else ()
+        recipients = [customer(one) for one in customers]
+        # What was refused before it was known who that is has switched no choice of the customer's off.
+        if ALL in refused(session, customers, talks) or had_lately(session, recommend_rules(), recipients, now=now):
+            return True
+        return is_quiet(session, recommend_rules(), talks=talks, now=now, customers=customers)
 
     if bring_offer(session, conversation, notices, unless=busy, now=now):
         log.info("campaign_told", conversation=conversation.id, seq=message.seq)

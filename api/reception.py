@@ -87,9 +87,12 @@ class Reception:
         return self._comment_on(session, conversation, last, now) is not None
 
     def answer(
-        self, session: Session, conversation: Conversation, message: Message, *, now: datetime
+        self, session: Session, conversation: Conversation, message: Message, *, last: LastSaid | None, now: datetime
     ) -> list[Draft] | None:
-        """Return what the bridge says to this message, [] if a person will answer, or None if it is for Rasa."""
+        """Return what the bridge says to this message, [] if a person will answer, or None if it is for Rasa.
+
+        `last`: what was said before it.
+        """
         if message.payload is not None and message.payload.startswith(RATE):
             return self._rated(session, conversation, message.payload, now=now)
         if message.payload == HALL_CODE or (message.payload is None and self._hall.asks_for_code(message.text)):
@@ -98,17 +101,18 @@ class Reception:
             return self._room.waiting(session, conversation, message, now=now)
         if conversation.mode in WITH_PERSON:
             return self._room.with_person(session, conversation, message, now=now)
-        last = log_of.last_before(session, conversation.id, message.seq) if message.payload is None else None
+        last = last if message.payload is None else None
         if (row := self._comment_on(session, conversation, last, now)) is not None:
             return [survey.comment(session, row, message.text, book=self._book, now=now)]
         return self._room.with_bot(session, conversation, message, last=last, now=now)
 
     def beside(
-        self, session: Session, conversation: Conversation, message: Message, answer: Draft, *, now: datetime
-    ) -> list[Draft]:
+        self, session: Session, conversation: Conversation, message: Message, answer: Draft, *, last: LastSaid | None,
+        now: datetime,
+    ) -> list[Draft]:  # fmt: skip
         """Return the channel's own answer to what nobody can read; a person is told all the same."""
         if conversation.mode in WAITING | WITH_PERSON:
-            return [*(self.answer(session, conversation, message, now=now) or []), answer]
+            return [*(self.answer(session, conversation, message, last=last, now=now) or []), answer]
         return [answer]
 
     def queue(

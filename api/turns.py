@@ -69,6 +69,7 @@ class Outcome:
     mode: str
     seq: int | None
     pending: bool = False
+    conversation_id: str = ""  # where the message is; empty if it could not be logged
 
 
 def recorded(session: Session, question: Question) -> Outcome:
@@ -76,7 +77,9 @@ def recorded(session: Session, question: Question) -> Outcome:
     conversation = log_of.find_conversation(session, question.key[0])
     message = session.get_one(Message, question.key)
     replies = tuple(log_of.replies_to(session, message))
-    return Outcome(replies, conversation.mode, message.seq, pending=message.turn == "open")
+    return Outcome(
+        replies, conversation.mode, message.seq, pending=message.turn == "open", conversation_id=conversation.id
+    )  # fmt: skip
 
 
 class Turns:

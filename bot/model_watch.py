@@ -1,7 +1,8 @@
 """Takes a model that was put in place of the running one, without a restart: no turn fails and none waits for it.
 
 The file is replaced whole (`dianfu model promote|rollback`, `make train`). The new model is unpacked and tried beside
-the old one, in a thread of its own; then the next turn uses it. What cannot be loaded is left, and said in the log.
+the old one, in a thread of its own; then the next turn uses it. What cannot be loaded is left, said in the log, and
+tried again after a while: a full disk or memory passes, and the rows already say that this model runs.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from rasa.core.processor import MessageProcessor
 logger = logging.getLogger(__name__)
 MODEL = Path("models/dianfu.tar.gz")
 POLL_SECONDS = 2.0
+RETRY_LOOKS = 30  # after so many looks a model that could not be loaded is tried again: a minute
 WARM_UP = ("你好", "上个月电费多少钱")  # the first messages fill caches and take several times as long
 Stamp = Tuple[int, int, int]
 
@@ -29,6 +31,7 @@ class ModelWatch:
         """Remember the file as it is now."""
         self.path, self.poll = path, poll
         self._seen = stamp_of(path)
+        self._failed = 0  # looks since the model that lies there could not be loaded; 0: it could
 
     async def run(self, agent: Agent, load: Optional[Callable[[Agent, Path], Any]] = None) -> None:
         """Take every new model, for ever."""
@@ -39,18 +42,23 @@ class ModelWatch:
     async def look(self, agent: Agent, load: Callable[[Agent, Path], Any]) -> bool:
         """Take the model if it changed; tell whether one was taken."""
         stamp = stamp_of(self.path)
-        if stamp is None or stamp == self._seen:
+        if stamp is None or (stamp == self._seen and not self._is_time_again()):
             return False
-        self._seen = stamp
+        self._seen, self._failed = stamp, 0
         began = time.monotonic()
         try:
             processor = await asyncio.get_running_loop().run_in_executor(None, load, agent, self.path)
         except Exception as error:  # the old model goes on, whatever is wrong with the new one
             logger.error("the new model cannot be loaded, the old one goes on: %r", error)
+            self._failed = 1
             return False
         take(agent, processor)
         logger.warning("a new model answers from now on (loaded in %.1f s)", time.monotonic() - began)
         return True
+
+    def _is_time_again(self) -> bool:
+        self._failed += bool(self._failed)
+        return self._failed > RETRY_LOOKS
 
 
 def stamp_of(path: Path) -> Optional[Stamp]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import case as sql_case
 from sqlalchemy.orm import Session
 
 from core.agent import Agent
 from core.conversation import Conversation
+from core.customer_manager import manager_of
 from core.fitting import Fitting
 from core.handoff.tables import Handoff
-from core.recommend.tables import CallBack, CustomerManager
+from core.recommend.tables import CallBack
 from core.service_clock import Calendar
 from core.service_clock.hours import NeverOpen
 
@@ -22,6 +25,14 @@ MAX_NOTE = 1000
 SHORTEST_NOTE = 2
 MOST = 200  # calls that one reading returns at most
 _OWED = select(CallBack).where(CallBack.state == OPEN).order_by(CallBack.due_at, CallBack.id)
+
+
+@dataclass(frozen=True)
+class Owed:
+    """How many calls are owed, and how many of them are late."""
+
+    open: int
+    overdue: int
 
 
 class CallBackNotFound(LookupError):
@@ -106,16 +117,22 @@ def open_for(session: Session, agent_id: int, *, limit: int = MOST) -> list[Call
     `limit` is for each of the two: however many wait for anybody, nobody loses sight of his own.
     """
     mine = session.scalars(_OWED.where(CallBack.agent_id == agent_id).limit(limit)).all()
-    here = select(Agent.id).where(Agent.active)
-    nobodys = or_(CallBack.agent_id.is_(None), CallBack.agent_id.not_in(here))
-    free = session.scalars(_OWED.where(nobodys).limit(limit)).all()
+    free = session.scalars(_OWED.where(_nobodys()).limit(limit)).all()
     return sorted([*mine, *free], key=lambda row: (row.due_at, row.id))
+
+
+def owed(session: Session, *, now: datetime, agent_id: int | None = None) -> Owed:
+    """Return how many are owed and late: of an agent, with those of nobody, or (None) of the whole desk."""
+    late = func.count(sql_case((CallBack.due_at < now, 1)))
+    query = select(func.count(), late).select_from(CallBack).where(CallBack.state == OPEN)
+    if agent_id is not None:
+        query = query.where(or_(CallBack.agent_id == agent_id, _nobodys()))
+    return Owed(*session.execute(query).one())
 
 
 def overdue(session: Session, *, now: datetime) -> int:
     """Return how many are late."""
-    query = select(func.count()).select_from(CallBack).where(CallBack.state == OPEN, CallBack.due_at < now)
-    return session.scalar(query) or 0
+    return owed(session, now=now).overdue
 
 
 def holder(session: Session, row: CallBack) -> int | None:
@@ -141,7 +158,7 @@ def falls_to(session: Session, conversation_id: str, agent_id: int) -> bool:
 
 def find(session: Session, call_back_id: int, *, lock: bool = False) -> CallBack:
     """Return one; raises CallBackNotFound."""
-    row = session.get(CallBack, call_back_id, with_for_update=lock)
+    row = session.get(CallBack, call_back_id, with_for_update=lock, populate_existing=lock)
     if row is None:
         raise CallBackNotFound(str(call_back_id))
     return row
@@ -169,7 +186,7 @@ def finish(
     session: Session, call_back_id: int, *, agent_id: int, note: str, now: datetime, dropped: bool = False,
     over: bool = False,
 ) -> CallBack:  # fmt: skip
-    """Note that the customer was called, or (`dropped`) why he is not.
+    """Note that the customer was called, or (`dropped`) why he is not. The same once more changes nothing.
 
     Raises:
         CallBackNotFound, CallBackOver, CallBackTaken: as `take`.
@@ -178,37 +195,18 @@ def finish(
     text = note.strip()
     if not SHORTEST_NOTE <= len(text) <= MAX_NOTE:
         raise BadCallBackNote
+    end = (DROPPED if dropped else DONE, agent_id, text)
+    row = find(session, call_back_id, lock=True)
+    if (row.state, row.done_by, row.note) == end:
+        return row
     row = _held(session, call_back_id, agent_id, over=over)
-    row.state, row.done_by, row.done_at, row.note = DROPPED if dropped else DONE, agent_id, now, text
+    (row.state, row.done_by, row.note), row.done_at = end, now
     return row
 
 
-# -- managers
-
-
-def manager_of(session: Session, customer_no: str | None) -> CustomerManager | None:
-    """Return who looks after a customer by name, None if nobody does or that agent has left."""
-    row = session.get(CustomerManager, customer_no) if customer_no else None
-    agent = session.get(Agent, row.agent_id) if row is not None else None
-    return row if agent is not None and agent.active else None
-
-
-def set_manager(session: Session, customer_no: str, agent_id: int | None, *, now: datetime) -> bool:
-    """Name the manager of a customer, or (None) take the name away; tell whether anything changed.
-
-    Whether there is such an agent, and an active one, is the caller's to check.
-    """
-    row = session.get(CustomerManager, customer_no, with_for_update=True)
-    if agent_id is None:
-        if row is not None:
-            session.delete(row)
-        return row is not None
-    if row is None:
-        session.add(CustomerManager(customer_no=customer_no, agent_id=agent_id, since=now))
-        return True
-    changed = row.agent_id != agent_id
-    row.agent_id, row.since = agent_id, now if changed else row.since
-    return changed
+def _nobodys() -> ColumnElement[bool]:
+    """Return what falls to whoever has time, as a condition: who had it may have left."""
+    return or_(CallBack.agent_id.is_(None), CallBack.agent_id.not_in(select(Agent.id).where(Agent.active)))
 
 
 def _held(session: Session, call_back_id: int, agent_id: int, *, over: bool) -> CallBack:
@@ -222,7 +220,7 @@ def _held(session: Session, call_back_id: int, agent_id: int, *, over: bool) -> 
 
 
 def _owe(
-    session: Session, conversation: Conversation, case: Handoff, segment: str, due_at: datetime
+    session: Session, conversation: Conversation, case: Handoff, segment: str | None, due_at: datetime
 ) -> CallBack | None:  # fmt: skip
     """Write it down, once a case (its conversation is locked); the earliest of the claims says when it is due."""
     known = select(CallBack).where(CallBack.handoff_id == case.id).with_for_update()
@@ -231,6 +229,8 @@ def _owe(
         row.due_at = min(row.due_at, due_at) if row.state == OPEN else row.due_at
         return None
     manager = manager_of(session, conversation.customer_no)
+    if conversation.customer_no is None and not conversation.accounts:
+        segment = None  # he was served as anybody is: nobody knows who it was
     row = CallBack(
         handoff_id=case.id, conversation_id=conversation.id, customer_no=conversation.customer_no, segment=segment,
         due_at=due_at, state=OPEN, agent_id=manager.agent_id if manager else None,

@@ -142,6 +142,15 @@ def told(session: Session, campaigns: Collection[Campaign]) -> dict[int, int]:
     return {one.id: found.get(one.broadcast_id or 0, 0) for one in campaigns}
 
 
+def had_lately(session: Session, rules: Rules, recipients: Collection[str], *, now: datetime) -> bool:
+    """Tell whether somebody (`customer:` or `user:`) has read an offer so lately that another one has to wait."""
+    since = now - timedelta(days=rules.campaigns.apart_days)
+    query = select(Send.id).join(Broadcast, Broadcast.id == Send.broadcast_id).where(
+        Send.recipient.in_(recipients), Broadcast.kind == OFFER, Send.told_at > since
+    )  # fmt: skip
+    return session.scalar(query.limit(1)) is not None
+
+
 def approve(session: Session, campaign_id: int, *, by: int) -> Campaign:
     """Let a campaign be started.
 

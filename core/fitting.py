@@ -91,6 +91,7 @@ class _Words(_Strict):
     no: str
     thin: dict[str, str]
     due_manager: str
+    phone: dict[Literal["on_file", "order", "written"], str]
     why: dict[Literal["segment", "complaint", "low_score"], str]
 
 

@@ -106,9 +106,7 @@ def compare(shop: Workshop, model_id: int) -> ModelVersion:
 
 
 def _export(shop: Workshop, bundle: Bundle, now: datetime) -> dict[str, Any]:
-    with shop.garage.bridge.transaction() as session:
-        made = write(session, bundle.learned, now=now, guard=shop.guard)
-    return asdict(made)
+    return asdict(write(shop.garage.bridge, bundle.learned, now=now, guard=shop.guard))
 
 
 def _build(shop: Workshop, bundle: Bundle, teller: Teller, *, force: bool) -> None:

@@ -16,6 +16,7 @@ from core.fields import UnreadableField
 from core.learning import jobs, marks
 from core.learning.collect import Collected, Sources, collect
 from core.learning.export import Exported, Guard, write
+from core.learning.group_rows import Overtaken
 from core.learning.held_out import FILE, SETS, BadHeldOutFile, HeldOut, messages_in, terms_of
 from core.learning.settings import BadLearningFile, learning_settings
 from core.learning.tables import LearnedFaq, LearningGroup, LearningItem
@@ -77,8 +78,8 @@ def export(
     with _told():
         settings = settings_of(CoreSettings)
         guard = Guard.load(settings.data_dir)
-        with databases.opened(settings.bridge_url) as bridge, bridge.transaction() as session:
-            made = write(session, folder, now=system_clock(), guard=guard)
+        with databases.opened(settings.bridge_url) as bridge:
+            made = write(bridge, folder, now=system_clock(), guard=guard)
     typer.echo(_exported(made, folder))
 
 
@@ -120,6 +121,10 @@ def _told() -> Iterator[None]:
         fail(str(error), Exit.SETTINGS)
     except UnreadableField as error:
         fail(f"what has to be taken out cannot be read, its key is missing in DIANFU_FIELD_KEYS: {error}")
+    except Overtaken:
+        fail("another run was faster: the groups are new already")
+    except OSError as error:
+        fail(f"a file cannot be read or written: {error}")
     except SQLAlchemyError as error:
         fail(f"a database cannot be asked (`dianfu migrate`): {str(error).splitlines()[0]}")
 

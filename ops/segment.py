@@ -10,42 +10,47 @@ from typing import Annotated, Any
 
 import typer
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.clock import SHANGHAI, system_clock
 from core.masking import mask_account_no
-from core.portrait.catalogue import Catalogue
+from core.portrait.catalogue import Catalogue, CatalogueError
+from core.portrait.signals import SignalsError
 from core.portrait.tables import Portrait
 from core.segment import runs
 from core.segment.classify import classify
 from core.segment.classify import sentence as rule_sentence
 from core.segment.lock import AlreadyRunning, is_running
 from core.segment.method import Segmentation
+from core.segment.rules import BadSegmentData
 from core.segment.standing import standing_of
 from core.segment.tables import PUBLISHED, SegmentRun
 from core.segment.watch import SEED, values_of
 from core.settings import CoreSettings
 from ops import databases, segment_watch
-from ops.output import Progressing, fail
+from ops.output import Exit, Progressing, fail
 from ops.tool import settings_of
 
 segment_app = typer.Typer(help="Portraits and segments of customers.", no_args_is_help=True)
+MOST_SEED = 2**31 - 1  # what the column and the libraries hold
 RunId = Annotated[int | None, typer.Option("--run", help="Which run; the published one unless said.")]
 
 
 @segment_app.command()
 def run(
     as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day not counted.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn by chance.")] = SEED,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of what is drawn by chance.")] = SEED,
     progress: Annotated[bool, typer.Option(help="Show how far it is.")] = True,
 ) -> None:
     """Make portraits and segments of all accounts and publish them; goes on with a run that was cut off."""
     from core.portrait.build import Sources  # these bring scikit-learn, which takes seconds to import
-    from core.segment.run import TooFewAccounts, segment
+    from core.segment.run import BadDay, LockLost, TooFewAccounts, segment
 
     settings = settings_of(CoreSettings)
-    day = as_of.date() if as_of is not None else system_clock().date()
+    day = as_of.date() if as_of is not None else system_clock().astimezone(SHANGHAI).date()
     with (
+        _told(),
         databases.opened(settings.billing_url, read_only=True) as billing,
         databases.opened(settings.workorder_url, read_only=True) as workorder,
         databases.opened(settings.bridge_url) as bridge,
@@ -58,8 +63,12 @@ def run(
             )  # fmt: skip
         except AlreadyRunning:
             fail("another segmentation is being made; nothing was done")
+        except LockLost:
+            fail("the server dropped a connection; nothing was published, and the next run goes on with this one")
+        except BadDay as error:
+            fail(str(error), Exit.SETTINGS)
         except TooFewAccounts as error:
-            fail(f"no segments: {error}")
+            fail(f"no segments: {error} (three bills at least, and a use that is not below zero)")
         with bridge.reading() as session:
             typer.echo(_line(runs.find(session, made)))
 
@@ -84,7 +93,7 @@ def status() -> None:
 def rules(run_id: RunId = None) -> None:
     """Print the tree of a run in words, and what the clusters are."""
     with _bridge() as (settings, session):
-        found, known = _run(session, run_id), _known(settings)
+        found, known = _complete(session, run_id), _known(settings)
         for one in found.clusters:
             name = known.rules.name_of(one["segment"]) if one["segment"] else "-"
             typer.echo(f"{one['number'] + 1}  {one['name']}  {one['size']}  {name} ({one['majority'] or 0:.0%})")
@@ -95,7 +104,7 @@ def rules(run_id: RunId = None) -> None:
 def drift(run_id: RunId = None) -> None:
     """Print what moved since the run before: PSI by feature, and accounts between segments."""
     with _bridge() as (settings, session):
-        found, known, labels = _run(session, run_id), _known(settings), _labels()
+        found, known, labels = _complete(session, run_id), _known(settings), _labels()
         if not found.drift:
             typer.echo("there was no run before this one")
         for key, value in sorted(found.drift.get("psi", {}).items(), key=lambda one: -one[1]):
@@ -117,7 +126,11 @@ def explain(account_no: Annotated[str, typer.Argument(help="The account number (
         now = standing_of(session, customer_no=None, account_nos=(account_no,))
         for line in explanation(portrait, found, _known(settings), _labels()):
             typer.echo(line)
-        if now.segment != portrait.segment:
+        if not any(one.known for one in now.accounts):
+            typer.echo(
+                "since then: the account has another holder, or none; of whom nothing is known before the next run"
+            )
+        elif now.segment != portrait.segment:
             typer.echo(f"since then: {_known(settings).rules.name_of(str(now.segment))}")
 
 
@@ -155,10 +168,28 @@ def explanation(
 
 
 @contextmanager
+def _told() -> Iterator[None]:
+    """End the command with what went wrong, in one line."""
+    try:
+        yield
+    except (BadSegmentData, SignalsError, CatalogueError) as error:
+        fail(str(error), Exit.SETTINGS)
+    except SQLAlchemyError as error:
+        fail(f"a database cannot be asked (`dianfu migrate`): {str(error).splitlines()[0]}", Exit.NOT_PREPARED)
+
+
+@contextmanager
 def _bridge() -> Iterator[tuple[CoreSettings, Session]]:
     settings = settings_of(CoreSettings)
-    with databases.opened(settings.bridge_url) as bridge, bridge.reading() as session:
+    with _told(), databases.opened(settings.bridge_url) as bridge, bridge.reading() as session:
         yield settings, session
+
+
+def _complete(session: Session, run_id: int | None) -> SegmentRun:
+    found = _run(session, run_id)
+    if not found.summary:
+        fail(f"run {found.id} has nothing to show: it is {found.state}" + (f" ({found.error})" if found.error else ""))
+    return found
 
 
 def _run(session: Session, run_id: int | None) -> SegmentRun:

@@ -25,6 +25,7 @@ from core.clock import Clock, system_clock
 from core.db import Database
 from core.learning import jobs
 from core.segment.method import Segmentation
+from core.segment.rules import BadSegmentData
 from core.segment.watch import Due, Watch, due
 from core.settings import CoreSettings
 
@@ -141,6 +142,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     settings = CoreSettings()  # pyright: ignore[reportCallIssue]
+    try:
+        Segmentation.load(settings.data_dir / "segments")
+    except BadSegmentData as error:
+        sys.exit(f"dianfu: {error}")
     watch(settings, stop, alive=alive, clock=system_clock, runner=Runner(lambda line: print(line, flush=True)))
 
 

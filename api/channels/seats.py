@@ -7,7 +7,7 @@ and a home may have become somebody else's since: each call looks anew.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends
@@ -16,13 +16,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep, bearer
+from api.inbound import Check
 from core import conversation as log_of
+from core.channel.arrival import Around
 from core.channel.join import join, joined_to
 from core.channel.link import home_of, is_gone, user_of_customer
 from core.channel.tables import OPEN, ChannelUser, Delivery
 from core.channel.writer import user_at
 from core.conversation import Conversation, Message
 from core.identity import BadToken, Seat, read_seat
+
+
+class Elsewhere(Exception):
+    """Where the seat is now has to be found out first, in transactions of its own; nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,28 @@ async def placed(parts: Parts, seat: Seat) -> Place:
         parts.bus.publish(place.id)
         return await parts.store.read(lambda session: look(session, seat))
     return place
+
+
+def written_by(seat: Seat, *, fresh: timedelta, now: datetime, photo: bool) -> Check:
+    """Return the check of a message from a seat, within the transaction that logs it.
+
+    It lets it pass where `placed` would leave the seat, without a transaction before. It raises `Elsewhere` where the
+    customer's home calls, after a pause longer than `fresh`, and in a home for a `photo` and for what came before.
+    """
+
+    def check(conversation: Conversation, user: ChannelUser | None, around: Around) -> None:
+        _check(seat, conversation, user)
+        calls_home = seat.claim is not None and user is None and around.away
+        moved = conversation.id != seat.conversation_id
+        if calls_home or now - conversation.last_at > fresh or (moved and (photo or around.known)):
+            raise Elsewhere
+
+    return check
+
+
+def held_by(seat: Seat) -> Check:
+    """Return the check that a conversation is not somebody else's than the holder's of a seat."""
+    return lambda conversation, user, _around: _check(seat, conversation, user)
 
 
 def earlier_for(session: Session, seat: Seat, place: Place) -> list[Conversation]:

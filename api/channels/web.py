@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -13,7 +14,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from api.channels import links
-from api.channels.seats import Place, SeatDep, earlier_for, look, placed, shown_instead
+from api.channels.seats import (
+    Elsewhere,
+    Place,
+    SeatDep,
+    earlier_for,
+    held_by,
+    look,
+    placed,
+    shown_instead,
+    written_by,
+)
 from api.deps import Parts, PartsDep, bearer
 from api.fitting import shown_to
 from api.inbound import Inbound
@@ -98,20 +109,32 @@ async def _in_large_type(parts: Parts, conversation_id: str) -> bool:
 @router.post("/messages")
 async def send_message(body: MessageRequest, seat: SeatDep, parts: PartsDep) -> Answer:
     """Take a customer's message and return the replies to it; the same `client_id` again returns the same replies."""
-    text = _text(body, parts)
-    external_id, at = f"{seat.conversation_id}:{body.client_id}", seat.conversation_id
+    inbound = Inbound(
+        f"{seat.conversation_id}:{body.client_id}", _text(body, parts), body.button_id, body.upload_id,
+        channel=seat.via, channel_user_id=seat.user_id, seat=seat,
+    )  # fmt: skip
+    if parts.dialogue.is_urgent(inbound):
+        return await _from_elsewhere(parts, seat, inbound)
+    check = written_by(seat, fresh=links.FRESH, now=parts.clock(), photo=inbound.upload_id is not None)
+    try:
+        outcome = await parts.dialogue.customer_says(seat.conversation_id, replace(inbound, check=check))
+    except Elsewhere:
+        return await _from_elsewhere(parts, seat, inbound)
+    return _answer(outcome, outcome.conversation_id or seat.conversation_id)
+
+
+async def _from_elsewhere(parts: Parts, seat: Seat, inbound: Inbound) -> Answer:
+    """Find out where a seat is, in transactions of its own, then take its message there: nothing sends it back."""
+    at = seat.conversation_id
     # Without the log nobody can be placed; the dialogue then refuses, but warns of a danger all the same.
     with suppress(SQLAlchemyError, TimeoutError):
         async with asyncio.timeout(PLACING_SECONDS):
             at = (await _placed(parts, seat)).id
-            if at != seat.conversation_id and (before := await _said_before(parts, seat, external_id, at)):
+            if at != seat.conversation_id and (before := await _said_before(parts, seat, inbound.external_id, at)):
                 return _answer(*before)
-        if body.upload_id and at != seat.conversation_id:
-            await parts.store.write(_bringing(parts, seat, body.upload_id, at))
-    inbound = Inbound(
-        external_id, text, body.button_id, body.upload_id, channel=seat.via, channel_user_id=seat.user_id, seat=seat
-    )  # fmt: skip
-    return _answer(await parts.dialogue.customer_says(at, inbound), at)
+        if inbound.upload_id and at != seat.conversation_id:
+            await parts.store.write(_bringing(parts, seat, inbound.upload_id, at))
+    return _answer(await parts.dialogue.customer_says(at, replace(inbound, check=held_by(seat))), at)
 
 
 def _bringing(parts: Parts, seat: Seat, upload_id: str, home: str) -> Callable[[Session], None]:

@@ -16,6 +16,7 @@ from api.desk import (
     hours,
     inbox,
     login,
+    managers,
     options,
     orders,
     outgoing,
@@ -32,6 +33,6 @@ ROUTERS = tuple(
     module.router
     for module in (
         page, login, inbox, talk, handling, customer, orders, photos, drafts, canned, options, socket,
-        wall, figures, export, quality, people, answers, hours, audit_view, hall, outgoing, callbacks,
+        wall, figures, export, quality, people, answers, hours, audit_view, hall, outgoing, callbacks, managers,
     )
 )  # fmt: skip

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from api.bus import MemoryBus
 from api.deps import Parts, PartsDep
 from api.desk.access import SupervisorDep
+from api.desk.callback_views import CallBackCount
 from api.desk.cases import agent_names
 from api.desk.inbox import case_views
 from api.desk.options import calendars_of, options_of
@@ -27,7 +28,9 @@ from api.desk.supervision import SupervisionRoute, auditor
 from api.desk.tiles import AgentTile, SkillTile, agent_tile, skill_tile
 from api.desk.views import CaseView, NoteView, Viewer
 from core import agent as people
+from core import call_back
 from core.agent import Agent
+from core.call_back import Owed
 from core.clock import SHANGHAI
 from core.conversation import Conversation, find_conversation
 from core.desk_feed import last_seq
@@ -63,6 +66,7 @@ class WallFigures(BaseModel):
     warnings: list[CaseView]
     promises_late: list[LateView] | None  # None: the work-order system is away
     arrivals: list[ArrivalView] | None  # late, or nearly so; None as above
+    call_backs: CallBackCount
 
 
 class Wall(BaseModel):
@@ -121,6 +125,7 @@ class _Read:
     calls: list[DeskNote]
     asked: dict[str, Conversation]  # where help is asked for
     names: dict[int, str]
+    call_backs: Owed
 
 
 _days: WeakKeyDictionary[MemoryBus, _Day] = WeakKeyDictionary()
@@ -132,7 +137,7 @@ async def wall(parts: PartsDep, signed: SupervisorDep) -> Wall:
     now = parts.clock()
     read = await parts.store.read(lambda session: _read(session, parts, now))
     views = await case_views(parts, signed, read.rows)
-    figures = _figures(read.day, views, await late_views(parts), await arrival_views(parts), now)
+    figures = _figures(read, views, await late_views(parts), await arrival_views(parts), now)
     return Wall(
         seq=read.seq, now=now.astimezone(SHANGHAI), figures=figures, skills=read.skills,
         helps=await help_views(parts, read.calls, read.asked, views, read.names),
@@ -206,7 +211,7 @@ def _read(session: Session, parts: Parts, now: datetime) -> _Read:
         {one.id: one for one in workers},
         [skill_tile(session, parts, skill, calendar, workers, now) for skill in SKILLS], day,
         calls, {one.conversation_id: find_conversation(session, one.conversation_id) for one in calls},
-        agent_names(session),
+        agent_names(session), call_back.owed(session, now=now),
     )  # fmt: skip
 
 
@@ -232,8 +237,10 @@ def _day(session: Session, parts: Parts, seq: int, now: datetime) -> _Day:
 
 
 def _figures(
-    day: _Day, views: list[CaseView], promises: list[LateView] | None, arriving: list[ArrivalView] | None, now: datetime
-) -> WallFigures:
+    read: _Read, views: list[CaseView], promises: list[LateView] | None, arriving: list[ArrivalView] | None,
+    now: datetime,
+) -> WallFigures:  # fmt: skip
+    day, owed = read.day, read.call_backs
     first, closure = day.counted.first_response, day.counted.closure
     waits = [now - one.waiting_since for one in day.open if one.waiting_since is not None]
     late = [one for one in views if any(clock.state == "breached" for clock in one.clocks.values())]
@@ -245,6 +252,7 @@ def _figures(
         within_3min=first.within_aim, left_queue=day.counted.left_queue, average_wait_seconds=first.mean_seconds,
         closure_within_2h=closure.share, satisfaction=day.satisfaction, satisfaction_count=day.satisfaction_count,
         breaches=late, warnings=warned, promises_late=promises, arrivals=arriving,
+        call_backs=CallBackCount(open=owed.open, overdue=owed.overdue),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from api.insight import learning_faqs, learning_refresh
 from api.insight.learning_access import BadPage, namer_of, reviewer_of, router, settings_of
 from api.insight.learning_views import GroupPage, ItemPage, ItemView, LabelBody, Named, Picked, named
 from core.learning import faq, marks, review
-from core.learning.export import refused_items
+from core.learning.export import refused_answers, refused_items
 from core.learning.review import GroupNotFound, Reviewer
 from core.learning.tables import LABELLED, OPEN, LearnedFaq, LearningGroup, LearningItem
 
@@ -33,6 +33,7 @@ class Summary(BaseModel):
     """Where the work stands: what is open, what waits for an export, who has done how much, the last runs.
 
     `refused`: labelled messages that the last export held back, by reason; they wait for nobody's export.
+    `answers_ready` counts approved answers without those that it held back, which are `answers_refused`.
     """
 
     open: int
@@ -41,6 +42,7 @@ class Summary(BaseModel):
     labelled_since_export: int
     refused: list[Named]
     answers_ready: int
+    answers_refused: list[Named]
     by_reviewer: list[Named]
     export: dict[str, Any]
     run: dict[str, Any]
@@ -60,11 +62,13 @@ async def summary(parts: PartsDep, _signed: SupervisorDep) -> Summary:
         groups = select(func.count()).select_from(LearningGroup).where(LearningGroup.size > 0)
         refused = Counter(refused_items(session).values())
         ready = select(func.count()).select_from(LearnedFaq).where(LearnedFaq.state == faq.READY)
+        held_back = Counter(refused_answers(session).values())
         return Summary(
             open=states.get(OPEN, 0), groups=session.scalar(groups) or 0, states=states,
             labelled_since_export=(session.scalar(fresh) or 0) - refused.total(),
             refused=[named(why, labels.refused, count) for why, count in refused.most_common()],
-            answers_ready=session.scalar(ready) or 0,
+            answers_ready=(session.scalar(ready) or 0) - held_back.total(),
+            answers_refused=[named(why, labels.refused, count) for why, count in held_back.most_common()],
             by_reviewer=_by_reviewer(session), export=marks.mark(session, marks.EXPORT),
             run=learning_refresh.state_of(session, parts.clock()),
         )  # fmt: skip

@@ -18,7 +18,7 @@ from api.desk.options import options_of
 from api.insight.learning_refresh import Running
 from api.insight.learning_views import Namer
 from core.audit import Auditor
-from core.learning.export import refused_items
+from core.learning.export import refused_answers, refused_items
 from core.learning.faq import BadFaq, FaqChanged, FaqNotFound
 from core.learning.review import (
     AlreadyReviewed,
@@ -87,8 +87,8 @@ def settings_of(parts: Parts) -> LearningSettings:
 
 def namer_of(parts: Parts, session: Session) -> Namer:
     """Return what gives things their names."""
-    refused = refused_items(session)
-    return Namer(settings_of(parts), options_of(parts.settings.data_dir), agent_names(session), refused)
+    refused, answers = refused_items(session), refused_answers(session)
+    return Namer(settings_of(parts), options_of(parts.settings.data_dir), agent_names(session), refused, answers)
 
 
 async def _faster(request: Request, error: AlreadyReviewed | FaqChanged) -> Response:

@@ -94,7 +94,10 @@ class ItemPage(BaseModel):
 
 
 class FaqView(BaseModel):
-    """An answer that a reviewer wrote; an edit has to name the `version` that it was made from."""
+    """An answer that a reviewer wrote; an edit has to name the `version` that it was made from.
+
+    `refused_text`: why the last export held it back.
+    """
 
     id: int
     key: str
@@ -111,6 +114,7 @@ class FaqView(BaseModel):
     author: str
     edited_by: str
     at: datetime
+    refused_text: str
 
 
 class _Strict(BaseModel):
@@ -165,6 +169,7 @@ class Namer:
     options: DeskOptions
     agents: Mapping[int, str]
     refused: Mapping[int, str] = field(default_factory=dict)  # item id -> why the last export held it back
+    refused_answers: Mapping[int, str] = field(default_factory=dict)  # the same of answers
 
     def group(self, row: LearningGroup, items: Sequence[LearningItem]) -> GroupView:
         """Return a group with what its open messages say of it."""
@@ -188,7 +193,8 @@ class Namer:
             parts=self._parts(row.parts), suggested=row.suggested, suggested_text=self.options.intent(row.suggested),
             state=row.state, state_text=self.settings.labels.states[row.state], label=row.label,
             label_text=self.options.intent(row.label), faq_id=row.faq_id, reviewed=self._reviewed(row),
-            exported_at=row.exported_at, refused_text=self._refused(row), link=f"{CONSOLE}{row.conversation_id}",
+            exported_at=row.exported_at, refused_text=self._why(self.refused.get(row.id, "")),
+            link=f"{CONSOLE}{row.conversation_id}",
         )  # fmt: skip
 
     def faq(self, row: LearnedFaq) -> FaqView:
@@ -198,14 +204,14 @@ class Namer:
             source=row.source, month=row.month, status=row.status, state=row.state,
             state_text=self.settings.faq.states[row.state], version=row.version, author=self.who(row.author_id),
             edited_by=self.who(row.edited_by), at=row.at,
+            refused_text=self._why(self.refused_answers.get(row.id, "")),
         )  # fmt: skip
 
     def who(self, agent_id: int | None) -> str:
         """Return the name of an agent, nothing if there is none."""
         return self.agents.get(agent_id or 0, "")
 
-    def _refused(self, row: LearningItem) -> str:
-        why = self.refused.get(row.id, "")
+    def _why(self, why: str) -> str:
         return self.settings.labels.refused.get(why, why)
 
     def _reviewed(self, row: LearningItem) -> Reviewed | None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api.deps import Parts, PartsDep, parts_of
@@ -113,6 +113,14 @@ class ModelList(BaseModel):
     before: str | None
 
 
+class Rollback(BaseModel):
+    """The name of the model that is to go, as the console showed it: a second click goes back no further."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    running: Annotated[str, Field(min_length=1, max_length=60)]
+
+
 @router.get("")
 async def models_list(parts: PartsDep, _signed: SupervisorDep) -> ModelList:
     """Return all models."""
@@ -138,10 +146,11 @@ async def train(parts: PartsDep, signed: SupervisorDep) -> ModelView:
 
 
 @router.post("/rollback")
-async def rollback(parts: PartsDep, signed: SupervisorDep) -> ModelView:
+async def rollback(parts: PartsDep, signed: SupervisorDep, body: Rollback | None = None) -> ModelView:
     """Let the model run again that ran before the present one."""
     garage, by = garage_of(parts), _auditor(parts, signed)
-    row = await asyncio.to_thread(model_change.rollback, garage, by=by, now=parts.clock())
+    going = body.running if body else None
+    row = await asyncio.to_thread(model_change.rollback, garage, by=by, now=parts.clock(), instead_of=going)
     return await _one(parts, row.id)
 
 

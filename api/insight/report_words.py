@@ -73,13 +73,14 @@ def report_words(data_dir: Path) -> ReportWords:
 
 
 def sentences_of(board: Board, words: ReportWords) -> list[str]:
-    """Return what is to be said of one board: its sentences, its worst line, and what got better and worse."""
+    """Return what is to be said of one board: its note, its sentences, its worst line, what got better and worse."""
     figures = list(figures_of(board))
     told = {one["key"]: _said(one, words) for one in figures if one["value"] is not None}
     if not told:
         return [words.nothing]
+    noted = [board["note"]] if board.get("note") else []
     own = [text.format(**told) for text in words.sentences.get(board["board"], ()) if names_in(text) <= set(told)]
-    return [*own, *_lines(board, words), *_moved(figures, words)]
+    return [*noted, *own, *_lines(board, words), *_moved(figures, words)]
 
 
 def figures_of(board: Board) -> Iterator[Mapping[str, Any]]:
@@ -118,6 +119,7 @@ def _lines(board: Board, words: ReportWords) -> Iterator[str]:
 def _moved(figures: list[Mapping[str, Any]], words: ReportWords) -> list[str]:
     def named(verdict: str) -> str:
         found = [one for one in figures if one["verdict"] == verdict]
+        found.sort(key=lambda one: one["key"] not in words.headline)  # what matters most is said, whatever else is cut
         first = found[: words.most_names]
         texts = (words.name.format(name=one["name"], text=one["text"], change=_change(one, words)) for one in first)
         return words.joint.join(texts) + (words.more.format(count=len(found)) if len(found) > len(first) else "")
@@ -125,4 +127,6 @@ def _moved(figures: list[Mapping[str, Any]], words: ReportWords) -> list[str]:
     better, worse = named("good"), named("bad")
     said = [words.better.format(names=better)] if better else []
     said += [words.worse.format(names=worse)] if worse else []
-    return said or [words.steady]
+    if not said and any(one["previous"] is not None for one in figures):
+        return [words.steady]
+    return said

@@ -22,13 +22,15 @@ def user_at(session: Session, conversation_id: str) -> ChannelUser | None:
     return session.scalar(_USER_AT, {"at": conversation_id})
 
 
-def writes(session: Session, conversation: Conversation, *, seat: Seat | None, now: datetime) -> None:
+def writes(
+    session: Session, conversation: Conversation, *, seat: Seat | None, user: ChannelUser | None, now: datetime
+) -> None:  # fmt: skip
     """Let what stands in a conversation (locked, its channel set) be that of who writes now, before it is logged.
 
+    `user`: the channel's, whose conversation it is (`user_at`).
     In a customer's home several write: the channel's user has what was proved there, a page with a login what the login
     names, somebody unknown what was bound in the conversation that was joined. A code assures only who has typed it.
     """
-    user = user_at(session, conversation.id)
     claim = seat.claim if seat is not None else None
     mine = claim is not None and claim.customer_no == conversation.customer_no
     if user is None and not (mine and not conversation.accounts):

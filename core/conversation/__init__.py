@@ -131,13 +131,16 @@ def record_customer(
     now: datetime,
     urgent: bool = False,
     upload_id: str | None = None,
+    is_new: bool = False,
 ) -> tuple[Message, bool]:
     """Append what the customer said or showed (`upload_id`), once; return the row and whether it is new.
+
+    `is_new`: somebody has looked already, with the conversation locked.
 
     Raises:
         ConversationClosed: if it is new, not `urgent`, and the conversation is over.
     """
-    known = said(session, conversation.channel, external_id)
+    known = None if is_new else said(session, conversation.channel, external_id)
     if known is not None:
         return known, False
     if conversation.mode == "closed" and not urgent:

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.agent import Agent
-from core.call_back import manager_of
 from core.clock import SHANGHAI
 from core.conversation import Conversation
+from core.customer_manager import manager_of
 from core.fitting import Fitting, Service, standing_known
 from core.portrait.catalogue import Catalogue, Feature
 from core.portrait.tables import Portrait

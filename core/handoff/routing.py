@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.agent import Agent
-from core.call_back import manager_of
 from core.conversation import Conversation
+from core.customer_manager import manager_of
 from core.handoff import asking
 from core.handoff.book import Book
 from core.handoff.case import hold_case

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from core.insight.laying import lay
 from core.insight.model import MODEL_BOARD
 from core.insight.network import NETWORK
 from core.insight.service import SERVICE
+from core.insight.spans import Span, day_of
 from core.insight.telling import figure_json
 from core.insight.words import Words
 
@@ -62,10 +64,11 @@ def board_json(key: str, sources: Sources, asked: Asked, words: Words) -> dict[s
     return {
         "board": key, "name": words.boards[key], "from": asked.span.first.isoformat(),
         "to": asked.span.last.isoformat(), "as_of": asked.now.astimezone(SHANGHAI).isoformat(),
+        "note": board.note(facts, asked, words),
         "groups": [
             {
                 "key": group.key, "name": words.groups[group.key],
-                "figures": [_figure(kpi, facts, asked, words) for kpi in group.kpis],
+                "figures": [_figure(kpi, board, facts, asked, words) for kpi in group.kpis],
                 "charts": [_chart(chart, facts, asked, words) for chart in group.charts],
             }
             for group in board.groups
@@ -79,19 +82,25 @@ def rows_url(key: str, asked: Asked) -> str:
     return f"{ROWS}/{key}?{urlencode(query | ({'channel': asked.channel} if asked.channel else {}))}"
 
 
-def _figure(kpi: Kpi, facts: Any, asked: Asked, words: Words) -> dict[str, Any]:
+def _figure(kpi: Kpi, board: Board, facts: Any, asked: Asked, words: Words) -> dict[str, Any]:
     figure = words.figures[kpi.key]
     if asked.channel is not None and not kpi.by_channel:
         return figure_json(kpi.key, None, None, figure, words, rows=None, instead=words.texts.not_by_channel)
     try:
         value, previous = kpi.value(facts, asked.span), kpi.value(facts, asked.span.previous)
+        young = kpi.by_channel and _began_after(board.since(facts), asked.span.previous)
     except SQLAlchemyError as error:
         log.error("figure %s unavailable: %s", kpi.key, type(error).__name__)
         return figure_json(kpi.key, None, None, figure, words, rows=None, instead=words.texts.away)
     return figure_json(
         kpi.key, value, previous, figure, words, rows=rows_url(kpi.key, asked),
-        unfinished=asked.is_unfinished and not kpi.at_end, counts=kpi.counts,
+        unfinished=asked.is_unfinished and not kpi.at_end, counts=kpi.counts, young=young,
     )  # fmt: skip
+
+
+def _began_after(since: datetime | None, span: Span) -> bool:
+    """Tell whether something began only after the first of some days."""
+    return since is not None and day_of(since) > span.first
 
 
 def _chart(chart: Breakdown | Custom, facts: Any, asked: Asked, words: Words) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The board of customers: segments with size, revenue and growth, moves, tags, clusters, the tree, and its quality.
 
-All of it is of the run of the segmentation that was in use at the end of the days asked for; the figures before are
-those of the run in use at the end of the days before. A segment is for staff only.
+All of it is of the run of the segmentation that was in use at the end of the days asked for, or, where there was none
+yet, of the first one after them, and says so; the figures before are those of the run in use at the end of the days
+before. A segment is for staff only.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from core.insight.customers_charts import (
 )
 from core.insight.customers_facts import CustomersFacts, within
 from core.insight.customers_items import Cell, Moved, Tried
-from core.insight.kpi import Board, Breakdown, Custom, Group, Kpi, in_order_of
+from core.insight.kpi import Asked, Board, Breakdown, Custom, Group, Kpi, in_order_of
 from core.insight.spans import Span
 from core.insight.totals import mean
 from core.insight.weighing import as_found, greatest, if_so, ratio, ratio_of, sum_if_any
+from core.insight.words import Words
 from core.segment.tables import SegmentRun
 
 
@@ -117,6 +119,12 @@ DRIFTED = Kpi(
     at_end=True,
 )
 
+
+def _later(facts: CustomersFacts, _asked: Asked, words: Words) -> str | None:
+    """Say of what day it is, where there was no run yet at the end of the days asked for."""
+    return None if facts.later is None else words.texts.later_run.format(day=facts.later)
+
+
 SEGMENT = in_order_of(lambda words: words.values["segment"], lambda one: one.segment)
 CLASS = in_order_of(lambda words: words.values["user_class"], lambda one: one.user_class)
 REASON = in_order_of(lambda words: words.values["thin"], lambda one: one.thin or "enough")
@@ -157,4 +165,5 @@ CUSTOMERS = Board(
         ),
     ),
     more=(Breakdown("segment_accounts", "table", (LISTED,), SEGMENT),),
+    note=_later,
 )  # fmt: skip

@@ -124,10 +124,11 @@ def _node(facts: CustomersFacts, names: list[str], node: Mapping[str, Any], cond
 
 def _condition(facts: CustomersFacts, node: Mapping[str, Any], side: str) -> str:
     said, name, limit = facts.known.words, facts.feature_name(node["feature"]), node["at_most"]
+    unit = facts.feature_unit(node["feature"])
     if limit is None:
         return (said.known if side == "left" else said.not_known).format(name=name)
     value = f"{limit:,.0f}" if abs(limit) >= 100 else f"{limit:.3g}"
-    return (said.at_most if side == "left" else said.over).format(name=name, value=value, unit="")
+    return (said.at_most if side == "left" else said.over).format(name=name, value=value, unit=unit)
 
 
 def _columns(names: tuple[str, ...], words: Words) -> list[dict[str, str]]:

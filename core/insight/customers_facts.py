@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ from core.insight.customers_items import (
     tags_of,
 )
 from core.insight.kpi import Asked, Sources
-from core.insight.spans import Span
+from core.insight.spans import Span, day_of
 from core.insight.words import Words
 from core.portrait.catalogue import Catalogue
 from core.segment.method import Segmentation
@@ -45,18 +45,29 @@ _kept: WeakKeyDictionary[Database, dict[tuple[int, str], Any]] = WeakKeyDictiona
 
 @dataclass(frozen=True)
 class CustomersFacts:
-    """The facts of the run that was in use at the end of some days; without one there are none."""
+    """The facts of the run that was in use at the end of some days; without any run there are none."""
 
     sources: Sources
     asked: Asked
     words: Words
 
     def run(self, span: Span) -> SegmentRun | None:
-        """Return the run in use at the end of these days (at present, if they are not over yet)."""
+        """Return the run in use at the end of these days (at present, if they are not over yet).
+
+        Before the first one was published the days asked for are shown as that one found them, the days before not at
+        all: a run is not compared with itself.
+        """
         if span not in self._runs:
             with self.sources.bridge.reading() as session:
-                self._runs[span] = run_at(session, span.end)
+                later = first_from if span == self.asked.span else _none
+                self._runs[span] = run_at(session, span.end) or later(session, span.end)
         return self._runs[span]
+
+    @property
+    def later(self) -> date | None:
+        """The day on which the run that is shown was published, where that was after the days asked for."""
+        run = self.run(self.asked.span)
+        return None if run is None or _at(run) < self.asked.span.end else day_of(_at(run))
 
     def cells(self, span: Span) -> list[Cell]:
         """Return the accounts by segment, class and thinness."""
@@ -134,6 +145,14 @@ class CustomersFacts:
         except KeyError:
             return key
 
+    def feature_unit(self, key: str) -> str:
+        """Return the unit in which a feature is said, none where the number says enough, or the feature is unknown."""
+        try:
+            unit = catalogue_of(self.sources.data_dir)[key].unit
+        except KeyError:
+            return ""
+        return "" if unit in self.known.words.no_unit else unit
+
     @cached_property
     def _runs(self) -> dict[Span, SegmentRun | None]:
         return {}
@@ -161,6 +180,16 @@ def run_at(session: Session, moment: datetime) -> SegmentRun | None:
     """Return the run that was in use just before a moment, None before the first one was published."""
     query = select(SegmentRun).where(SegmentRun.state.in_((PUBLISHED, RETIRED)), SegmentRun.published_at < moment)
     return session.scalar(query.order_by(SegmentRun.published_at.desc(), SegmentRun.id.desc()).limit(1))
+
+
+def first_from(session: Session, moment: datetime) -> SegmentRun | None:
+    """Return the first run that was published at a moment or later, None if there is none yet."""
+    query = select(SegmentRun).where(SegmentRun.state.in_((PUBLISHED, RETIRED)), SegmentRun.published_at >= moment)
+    return session.scalar(query.order_by(SegmentRun.published_at, SegmentRun.id).limit(1))
+
+
+def _none(_session: Session, _moment: datetime) -> None:
+    return None
 
 
 def within(name: str) -> Callable[[CustomersFacts, Span], Iterator[Any]]:

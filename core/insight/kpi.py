@@ -112,10 +112,14 @@ Labelled = list[tuple[str, str]]  # key, what is read
 
 @dataclass(frozen=True)
 class Axis:
-    """Along what figures are laid out: an item's place, and of the places found those shown, in order."""
+    """Along what figures are laid out: an item's place, and of the places found (one an item) those shown, in order.
+
+    `heaviest`: they are found in the order of what their items come to, the most first.
+    """
 
     of: Callable[[Any], str]
     places: Callable[[list[str], Span, Words], Labelled]
+    heaviest: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,12 +154,18 @@ class Group:
 
 @dataclass(frozen=True)
 class Board:
-    """One page of the dashboards; `more` are rows that no figure has but something links to."""
+    """One page of the dashboards; `more` are rows that no figure has but something links to.
+
+    `note` is what has to be said of all of it: that what it shows is not of the days asked for. `since` is when what
+    has a channel began to be written down: days before it are no measure.
+    """
 
     key: str
     facts: Callable[[Sources, Asked, Words], Any]
     groups: tuple[Group, ...]
     more: tuple[Breakdown, ...] = field(default=())
+    note: Callable[[Any, Asked, Words], str | None] = lambda _facts, _asked, _words: None
+    since: Callable[[Any], datetime | None] = lambda _facts: None
 
     @property
     def kpis(self) -> tuple[Kpi, ...]:

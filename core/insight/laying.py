@@ -107,7 +107,13 @@ def _along(axis: Axis, kpi: Kpi, pairs: Pairs, x: Labelled, facts: Any, asked: A
 
 
 def _places(axis: Axis, pairs: Pairs, asked: Asked, words: Words) -> Labelled:
-    return axis.places([axis.of(item) for item, _ in pairs], asked.span, words)
+    found = [axis.of(item) for item, _ in pairs]
+    if axis.heaviest:
+        sums: defaultdict[str, float] = defaultdict(float)
+        for key, (_, value) in zip(found, pairs, strict=True):
+            sums[key] += value
+        found.sort(key=lambda key: (-sums[key], key))
+    return axis.places(found, asked.span, words)
 
 
 def _told(kpi: Kpi, asked: Asked) -> bool:

@@ -22,7 +22,7 @@ from core.insight.kpi import (
     in_order_of,
 )
 from core.insight.model_facts import ModelFacts, until, within
-from core.insight.model_items import IntentShare, Learning, Trained, Understood
+from core.insight.model_items import BANDS, IntentShare, Learning, Trained, Understood
 from core.insight.service_tables import link_to, time
 from core.insight.spans import Span
 from core.insight.totals import mean, median, sum_of
@@ -153,15 +153,16 @@ RUNNING = Kpi("model_accuracy", _running, lambda one: one.value, MODELS, mean, b
 ACCURATE = Kpi("set_accuracy", until("figures"), _accurate, MODELS, mean, by_channel=False)
 
 
-def _band(value: float | None, words: Words) -> str:
-    return words.value("band", "from").format(value=value)
+def _band(low: float, words: Words) -> str:
+    """Return from which confidence to which a band reaches; what is below the line is low."""
+    following = next((one for one in BANDS if one > low), None)
+    name = "low" if not low else "from" if following is None else "between"
+    return words.value("band", name).format(value=low, following=following)
 
 
 def _bands(found: list[str], _span: Span, words: Words) -> Labelled:
-    """Return the bands from the lowest to the highest; the one below the line says so."""
-    known = sorted({float(key) for key in found})
-    names = {0.0: words.value("band", "low")}
-    return [(str(key), names.get(key) or _band(key, words)) for key in known]
+    """Return the bands from the lowest to the highest."""
+    return [(str(low), _band(low, words)) for low in sorted({float(key) for key in found})]
 
 
 BAND = Axis(lambda one: str(one.band), _bands)
@@ -239,4 +240,5 @@ MODEL_BOARD = Board(
         ),
     ),
     more=(Breakdown("confused_messages", "table", (CORRECTED,), PAIR),),
+    since=lambda facts: facts.since,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from core.handoff.tables import Handoff
 from core.insight.kpi import Asked, Sources
 from core.insight.model_items import Correction, IntentShare, Learning, Trained, Understood, drift_of, figures_of
 from core.insight.spans import Span
+from core.insight.visits import first_said
 from core.insight.words import Words
 from core.learning.settings import learning_settings
 from core.learning.tables import LearningItem, ModelVersion
@@ -63,6 +64,12 @@ class ModelFacts:
         with self.sources.bridge.reading() as session:
             found = list(_corrections(session, window.start, window.end))
         return [one for one in found if self.asked.channel in (None, one.channel)]
+
+    @cached_property
+    def since(self) -> datetime | None:
+        """When a customer first wrote."""
+        with self.sources.bridge.reading() as session:
+            return first_said(session)
 
     @cached_property
     def learning(self) -> list[Learning]:

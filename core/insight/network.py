@@ -16,7 +16,7 @@ from core.insight.network_facts import NetworkFacts, within
 from core.insight.network_items import UNPLANNED, Dark, OutageItem
 from core.insight.spans import Span
 from core.insight.totals import count, mean, median, sum_of
-from core.insight.weighing import as_found, if_so, share_of
+from core.insight.weighing import heaviest_first, if_so, share_of
 from core.insight.words import Words
 from core.outage import PLANNED
 
@@ -93,9 +93,11 @@ MINUTES = Kpi("arrival_minutes", within("arrivals"), lambda one: one.minutes, ta
 
 KIND = in_order_of(lambda words: words.values["outage_kind"], lambda one: one.kind)
 STATE = in_order_of(lambda words: words.values["outage_state"], lambda one: one.state)
-CAUSE = in_order_of(lambda words: words.values["cause"], lambda one: one.cause or "unknown")
+CAUSE = heaviest_first(lambda key, words: words.value("cause", key), lambda one: one.cause or "unknown")
 AREA_CLASS = in_order_of(lambda words: words.values["area_class"], lambda one: one.area_class)
-DISTRICT = as_found(lambda key, words: key or words.value("area_class", "unknown"), lambda one: one.district or "")
+DISTRICT = heaviest_first(
+    lambda key, words: key or words.value("area_class", "unknown"), lambda one: one.district or ""
+)
 
 
 def areas_map(facts: NetworkFacts, asked: Asked, words: Words) -> dict[str, Any]:

@@ -6,23 +6,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from core.handoff.figures import HOURS, Calendars, arrivals
+from core.insight.arrivals import Arrival, arrivals_of
 from core.insight.kpi import Asked, Sources
-from core.insight.network_items import AGAIN, UNPLANNED, Dark, FieldArrival, OutageItem, Report, Subscriber
+from core.insight.network_items import AGAIN, UNPLANNED, Dark, OutageItem, Report, Subscriber
 from core.insight.spans import Span
 from core.insight.words import Words
 from core.network import TRANSFORMER, NetworkNode, SupplyPoint
 from core.notice import Notice
-from core.outage import Outage, OutageNode, OutageReport, OutageSubscriber
-from core.promise import Commitments
-from core.work_order import WorkOrder
+from core.outage import PLANNED, Outage, OutageNode, OutageReport, OutageSubscriber
 
 _NOTICE = "outage:"  # keys of what subscribers are told begin so, then the outage's id
 
@@ -67,7 +64,7 @@ class NetworkFacts:
         window, since = self.asked.window, self.asked.window.start - AGAIN
         with self.sources.workorder.reading() as session:
             query = select(Outage).where(Outage.started_at < window.end)
-            recent = or_(Outage.started_at >= since, Outage.restored_at.is_(None), Outage.restored_at >= window.start)
+            recent = or_(Outage.started_at >= since, Outage.restored_at >= window.start, _may_go_on(window.start))
             rows = session.scalars(query.where(recent).order_by(Outage.started_at, Outage.id)).all()
             wanted = select(OutageNode.outage_id, OutageNode.node_code).join(Outage, Outage.id == OutageNode.outage_id)
             codes: defaultdict[int, list[str]] = defaultdict(list)
@@ -104,29 +101,17 @@ class NetworkFacts:
             .where(OutageSubscriber.since >= window.start, OutageSubscriber.since < window.end)
         )  # fmt: skip
         with self.sources.workorder.reading() as session:
-            told = _told(session, window.start)
+            told = _told(session, window)
             return [
                 Subscriber(since, number, talk, outage_no, state in ("restored", "cancelled"), told[outage, talk])
                 for since, number, talk, outage_no, state, outage in session.execute(query)
             ]
 
     @cached_property
-    def arrivals(self) -> list[FieldArrival]:
-        """Arrival clocks of the orders opened in these days for which an arrival was promised."""
-        window = self.asked.window
-        with self.sources.bridge.reading() as session:
-            calendars = Calendars.read(session, self.sources.data_dir / "desk" / f"{HOURS}.yaml")
-        commitments = commitments_of(self.sources.data_dir)
-        with self.sources.workorder.reading() as session:
-            found = arrivals(session, commitments, calendars, window.start, window.end, now=self.asked.now)
-            opened = select(WorkOrder.opened_at, WorkOrder.order_no, WorkOrder.district, WorkOrder.area_class).where(
-                WorkOrder.opened_at >= window.start, WorkOrder.opened_at < window.end
-            )
-            return [
-                FieldArrival(at, number, district, area_class, found[number])
-                for at, number, district, area_class in session.execute(opened)
-                if number in found and area_class is not None
-            ]
+    def arrivals(self) -> list[Arrival]:
+        """Arrival clocks of the orders opened in these days for which an arrival was promised, where it is known."""
+        found = arrivals_of(self.sources, self.asked.window, now=self.asked.now)
+        return [one for one in found if one.area_class is not None]
 
     @cached_property
     def grid(self) -> Grid:
@@ -194,20 +179,24 @@ def _upwards(nodes: Mapping[str, NetworkNode], code: str) -> Iterator[str]:
         at = nodes[at].parent_code
 
 
-def _told(session: Session, since: datetime) -> Counter[tuple[int, str]]:
-    """Return how many notices of an outage a conversation was given, by outage and conversation."""
+def _may_go_on(moment: datetime) -> ColumnElement[bool]:
+    """Tell what nobody has said to be over and may be under way at a moment or later (`OutageItem.under_way`)."""
+    no_plan = or_(Outage.state != PLANNED, Outage.expected_at.is_(None), Outage.expected_at > moment)
+    return and_(Outage.restored_at.is_(None), Outage.state != "cancelled", no_plan)
+
+
+def _told(session: Session, window: Span) -> Counter[tuple[int, str]]:
+    """Return how many notices of an outage who asked in these days was given, by outage and conversation."""
+    asking = select(OutageSubscriber.conversation_id).where(
+        OutageSubscriber.since >= window.start, OutageSubscriber.since < window.end
+    )  # leads into the index of notices, which their keys do not
     query = select(Notice.key, Notice.conversation_id).where(
-        Notice.key.startswith(_NOTICE, autoescape=True), Notice.created_at >= since, Notice.delivered_at.is_not(None)
-    )
+        Notice.conversation_id.in_(asking), Notice.key.startswith(_NOTICE, autoescape=True),
+        Notice.delivered_at.is_not(None),
+    )  # fmt: skip
     found: Counter[tuple[int, str]] = Counter()
     for key, talk in session.execute(query):
         number = key.split(":", 2)[1]
         if number.isdigit():
             found[int(number), talk] += 1
     return found
-
-
-@cache
-def commitments_of(data_dir: Path) -> Commitments:
-    """Read what the company commits itself to; raises pydantic.ValidationError."""
-    return Commitments.load(data_dir / "promises.yaml")

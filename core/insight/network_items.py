@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.outage import PLANNED
-from core.service_clock import Figure
 
 ANNOUNCED = timedelta(days=7)  # 供电服务十项承诺: planned works are announced so long ahead
 AGAIN = timedelta(days=30)
@@ -139,30 +138,3 @@ class Subscriber:
     def heard(self) -> bool | None:
         """Whether it has heard anything, None while there may be nothing to be heard."""
         return True if self.told else False if self.over else None
-
-
-@dataclass(frozen=True)
-class FieldArrival:
-    """The arrival clock of one order, with the class of its area."""
-
-    at: datetime
-    order_no: str
-    district: str | None
-    area_class: str
-    figure: Figure
-
-    @property
-    def key(self) -> str:
-        """The number of the order."""
-        return self.order_no
-
-    @property
-    def kept(self) -> bool | None:
-        """Whether somebody was there in time, None while it runs."""
-        return {"met": True, "breached": False}.get(self.figure.state)
-
-    @property
-    def minutes(self) -> float | None:
-        """After how many minutes somebody was there."""
-        stopped = self.figure.stopped_at
-        return self.figure.elapsed / _MINUTE if stopped is not None and self.kept is not None else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from core.insight.arrivals import Arrival
 from core.insight.kpi import Cell, Table
-from core.insight.network_items import FieldArrival, OutageItem, Subscriber
+from core.insight.network_items import OutageItem, Subscriber
 from core.insight.service_tables import link_to, time
 from core.insight.words import Words
 
@@ -76,7 +77,7 @@ SUBSCRIBERS = Table(
 )
 
 
-def _clock(one: FieldArrival, words: Words) -> Cell:
+def _clock(one: Arrival, words: Words) -> Cell:
     return words.value("clock", one.figure.state)
 
 
@@ -87,7 +88,7 @@ ARRIVALS = Table(
         "district": lambda one, _words: one.district,
         "area_class": lambda one, words: words.value("area_class", one.area_class),
         "due_at": lambda one, _words: time(one.figure.due_at),
-        "arrived_at": lambda one, _words: time(one.figure.stopped_at),
+        "arrived_at": lambda one, _words: time(one.arrived_at),
         "state": _clock,
     }
 )

@@ -1,4 +1,4 @@
-"""What was promised and what became of it: times told to customers, field arrivals, complaints, contacts owed."""
+"""What was promised and what became of it: times told to customers, complaints, contacts owed."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, distinct, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, Select, and_, case, distinct, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from core.account import Account
-from core.handoff.figures import Calendars, arrivals
-from core.insight.spans import Span
-from core.outage import Outage
-from core.promise import Commitments, Promise
+from core.outage import PLANNED, Outage
+from core.promise import Promise
 from core.recommend.tables import CallBack
-from core.service_clock import Figure
 from core.work_order import WorkOrder
 
 COMPLAINT = "complaint"  # key of the business
-CANCELLED = "cancelled"  # state of an order or an outage
+CANCELLED, RESTORED = "cancelled", "restored"  # states of an order or an outage
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,10 @@ class Told:
     moved: bool
     conversation_id: str
     times: int  # conversations that were told it
-    order_no: str | None
+    number: str | None  # of the order or the outage
     now: datetime
     ended_at: datetime | None = None  # when what it was promised for was withdrawn
+    planned: bool = False  # works of which nobody has said that they went on for longer than planned
 
     @property
     def key(self) -> str:
@@ -45,26 +43,14 @@ class Told:
 
     @property
     def kept(self) -> bool | None:
-        """Whether it was kept in time; None while it still may be, and where what it was for was withdrawn before."""
-        if self.ended_at is not None and self.ended_at <= self.at:
+        """Whether it was kept in time; None while it still may be, where it moved, where what it was for was withdrawn
+        before, and of planned works of which nobody has said when they ended.
+        """
+        if self.moved or (self.ended_at is not None and self.ended_at <= self.at):
             return None
         if self.kept_at is not None:
             return self.kept_at <= self.at
-        return False if self.at < self.now else None
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """The arrival clock of one order."""
-
-    order_no: str
-    at: datetime
-    figure: Figure
-
-    @property
-    def key(self) -> str:
-        """The number of the order."""
-        return self.order_no
+        return False if self.at < self.now and not self.planned else None
 
 
 @dataclass(frozen=True)
@@ -113,25 +99,60 @@ def told_promises(session: Session, start: datetime, end: datetime, *, now: date
     """Return the times that customers were told and that are due in some time, those that moved apart, by due time.
 
     Of one thing told to several the earliest time and the latest keeping count. Withdrawing an order or an outage ends
-    its promises at that moment (`core.promise.keep`), which keeps none of them.
+    its promises at that moment (`core.promise.keep`), which keeps none of them. A time that was changed before it came
+    has moved (who was told it heard of the other one); one changed afterwards was broken, whatever was said then.
     """
-    moved = Promise.moved_to.is_not(None)
+    due = _due(start, end).subquery()
     query = (
         select(
-            Promise.subject_kind, Promise.subject_id, Promise.kind, func.min(Promise.due_at).label("at"),
-            func.max(Promise.kept_at).label("kept_at"), func.count(Promise.kept_at).label("kept"),
-            moved.label("moved"), func.count().label("rows"), func.min(Promise.conversation_id).label("talk"),
-            func.count(distinct(Promise.conversation_id)).label("times"), func.min(WorkOrder.order_no).label("order"),
-            func.min(WorkOrder.closed_at).label("closed"), func.min(WorkOrder.state).label("order_state"),
-            func.min(Outage.state).label("outage_state"),
+            due.c.subject_kind, due.c.subject_id, due.c.kind, due.c.moved, func.min(due.c.due_at).label("at"),
+            func.max(due.c.kept_at).label("kept_at"), func.count(due.c.kept_at).label("kept"),
+            func.count().label("rows"), func.min(due.c.conversation_id).label("talk"),
+            func.count(distinct(due.c.conversation_id)).label("times"), func.min(due.c.number).label("number"),
+            func.min(due.c.closed_at).label("closed"), func.min(due.c.order_state).label("order_state"),
+            func.min(due.c.outage_state).label("outage_state"),
         )
-        .outerjoin(WorkOrder, (Promise.subject_kind == "order") & (WorkOrder.id == Promise.subject_id))
-        .outerjoin(Outage, (Promise.subject_kind == "outage") & (Outage.id == Promise.subject_id))
-        .where(Promise.conversation_id.is_not(None), Promise.due_at >= start, Promise.due_at < end)
-        .group_by(Promise.subject_kind, Promise.subject_id, Promise.kind, moved)
+        .group_by(due.c.subject_kind, due.c.subject_id, due.c.kind, due.c.moved)
     )  # fmt: skip
     rows = [_told(row, now) for row in session.execute(query)]
     return sorted(rows, key=lambda one: (one.at, one.key))
+
+
+def _due(start: datetime, end: datetime) -> Select[Any]:
+    """Return what customers were told that is due in some time, one a row, each with what it is about."""
+    other = aliased(Promise)
+    return (
+        select(
+            Promise.subject_kind, Promise.subject_id, Promise.kind, Promise.due_at, Promise.kept_at,
+            Promise.conversation_id, case((_moved(other), 1), else_=0).label("moved"),
+            func.coalesce(WorkOrder.order_no, Outage.outage_no).label("number"),
+            WorkOrder.closed_at, WorkOrder.state.label("order_state"), Outage.state.label("outage_state"),
+        )
+        .outerjoin(other, other.id == Promise.moved_to)
+        .outerjoin(WorkOrder, (Promise.subject_kind == "order") & (WorkOrder.id == Promise.subject_id))
+        .outerjoin(Outage, (Promise.subject_kind == "outage") & (Outage.id == Promise.subject_id))
+        .where(Promise.conversation_id.is_not(None), Promise.due_at >= start, Promise.due_at < end)
+    )  # fmt: skip
+
+
+def _moved(other: type[Promise]) -> ColumnElement[bool]:
+    """Tell that a time was changed before it came: `other` took its place, or planned works were put off.
+
+    Putting works off (`core.outage_control.reschedule`) ends the times told before, as restoring and withdrawing do;
+    but those end the last of them.
+    """
+    later = aliased(Promise)
+    last = (
+        select(func.max(later.kept_at))
+        .where(later.subject_kind == Promise.subject_kind, later.subject_id == Promise.subject_id)
+        .scalar_subquery()
+    )
+    put_off = or_(
+        and_(Outage.state.not_in((RESTORED, CANCELLED)), Promise.kept_at.is_not(None)),
+        and_(Outage.state == RESTORED, Promise.kept_at < Outage.restored_at),
+        and_(Outage.state == CANCELLED, Promise.kept_at < last),
+    )  # where it is about no outage, there is no state
+    return or_(other.told_at <= Promise.due_at, put_off)
 
 
 def _told(row: Row[*tuple[Any, ...]], now: datetime) -> Told:
@@ -140,20 +161,9 @@ def _told(row: Row[*tuple[Any, ...]], now: datetime) -> Told:
     if row.order_state == CANCELLED:  # what was kept before the order was cancelled, was kept
         ended = None not in (kept_at, row.closed) and kept_at >= row.closed
     return Told(
-        row.subject_kind, row.subject_id, row.kind, row.at, kept_at, bool(row.moved), row.talk, row.times, row.order,
-        now, kept_at if ended else None,
+        row.subject_kind, row.subject_id, row.kind, row.at, kept_at, bool(row.moved), row.talk, row.times, row.number,
+        now, kept_at if ended else None, row.outage_state == PLANNED,
     )  # fmt: skip
-
-
-def arrivals_of(
-    session: Session, commitments: Commitments, calendars: Calendars, span: Span, *, now: datetime
-) -> list[Arrival]:
-    """Return the arrival clocks of the orders opened in these days for which one was promised."""
-    found = arrivals(session, commitments, calendars, span.start, span.end, now=now)
-    opened = select(WorkOrder.order_no, WorkOrder.opened_at).where(
-        WorkOrder.opened_at >= span.start, WorkOrder.opened_at < span.end
-    )
-    return [Arrival(number, at, found[number]) for number, at in session.execute(opened) if number in found]
 
 
 def complaints(session: Session, start: datetime, end: datetime) -> list[Complaint]:

@@ -15,6 +15,7 @@ from core.desk_setting import DeskSetting
 from core.handoff.tables import HandoffEvent
 from core.insight.kpi import Sources
 from core.learning.tables import LearnedFaq, LearningGroup, LearningItem, ModelVersion
+from core.notice import Notice
 from core.outage import Outage, OutageReport, OutageSubscriber
 from core.portrait.tables import PortraitEvent
 from core.promise import Promise
@@ -73,6 +74,7 @@ WORK_ORDER: tuple[Mark, ...] = (
     _rows(select(Outage.id, Outage.state, Outage.expected_at).where(Outage.state.in_(_GOING_ON)).order_by(Outage.id)),
     _scalar(select(func.max(OutageReport.id))),
     _scalar(select(func.max(OutageSubscriber.id))),
+    _scalar(select(func.max(Notice.delivered_at))),  # who asked to be told has been
 )
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from core.clock import SHANGHAI
 from core.insight import service_tables as tables
 from core.insight.kpi import Axis, Board, Breakdown, Custom, Group, Kpi, by_day, in_order_of, most_first
-from core.insight.promised import Arrival, Owed, Told
+from core.insight.promised import Owed, Told
 from core.insight.service_facts import ServiceFacts
 from core.insight.service_worst import worst_table
 from core.insight.spans import Span
 from core.insight.talked import CaseItem
 from core.insight.totals import mean, median, p90, sum_of
+from core.insight.weighing import heaviest_first
 from core.insight.words import Words
 
 PER = 10_000  # customers
@@ -88,11 +89,7 @@ FIRST_RESPONSE = _case("first_response", lambda one: _met(one.figures.first_resp
 CLOSURE = _case("closure", lambda one: _met(one.figures.closure.state), total=mean)
 
 
-def _arrived(one: Arrival) -> float | None:
-    return _met(one.figure.state)
-
-
-ARRIVAL = Kpi("arrival", _within("arrivals"), _arrived, tables.ARRIVALS, mean, by_channel=False)
+ARRIVAL = Kpi("arrival", _within("arrivals"), lambda one: _share(one.kept), tables.ARRIVALS, mean, by_channel=False)
 
 
 def _scored(one: CaseItem) -> float | None:
@@ -149,8 +146,9 @@ def _weekdays(_found: list[str], _span: Span, words: Words) -> list[tuple[str, s
 HOURS = Axis(lambda one: str(_local(one.at).hour), _hours)
 WEEKDAYS = Axis(lambda one: str(_local(one.at).weekday()), _weekdays)
 CHANNELS = in_order_of(lambda words: words.channels, lambda one: one.visit.channel)
-REASONS = in_order_of(lambda words: words.reasons, lambda one: one.figures.reason)
+REASONS = most_first(lambda reason, words: words.reasons.get(reason, reason), lambda one: one.figures.reason)
 TOPICS = most_first(lambda topic, words: words.topics.get(topic, topic), lambda one: one.topic)
+HEAVIEST = heaviest_first(lambda topic, words: words.topics.get(topic, topic), lambda one: one.topic)
 AGENTS = most_first(lambda name, _words: name, lambda one: one.agent or "")
 SURVEYED = most_first(lambda topic, words: words.topics.get(topic, topic), lambda one: one.topic or "none")
 
@@ -158,7 +156,7 @@ VOLUME = Breakdown("volume_by_day", "stack", (CONTACTS,), by_day(), CHANNELS)
 TOPIC_BARS = Breakdown("topics", "bar", (CONTACTS, ALONE), TOPICS)
 HEAT = Breakdown("heat", "heat", (CONTACTS,), HOURS, WEEKDAYS)
 ALONE_LINE = Breakdown("alone_by_day", "line", (ALONE,), by_day())
-FAILED_TOPICS = Breakdown("failures_by_topic", "bar", (FAILURES, SILENCES), TOPICS)
+FAILED_TOPICS = Breakdown("failures_by_topic", "bar", (FAILURES, SILENCES), HEAVIEST)
 REASON_BARS = Breakdown("reasons", "bar", (CASES,), REASONS)
 WAITS = Breakdown("waits", "line", (WAIT_MEDIAN, WAIT_P90), by_day())
 CLOCKS = Breakdown("clocks", "line", (FIRST_RESPONSE, CLOSURE, ARRIVAL), by_day())
@@ -184,4 +182,5 @@ SERVICE = Board(
         Group("complaints", (COMPLAINTS, COMPLAINT_RATE)),
     ),
     more=(TOPIC_CONVERSATIONS,),
+    since=lambda facts: facts.since,
 )  # fmt: skip

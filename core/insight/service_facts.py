@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -10,27 +11,17 @@ from typing import Any
 import yaml
 
 from core.handoff.figures import HOURS, Calendars
+from core.insight.arrivals import Arrival, arrivals_of
 from core.insight.case_memory import cases_in
 from core.insight.contacts import CAME_BACK, REPEAT, CaseOf, Contact, contacts
 from core.insight.kpi import Asked, Sources
-from core.insight.promised import (
-    Arrival,
-    Complaint,
-    Owed,
-    Told,
-    arrivals_of,
-    call_backs,
-    complaints,
-    customers_at,
-    told_promises,
-)
+from core.insight.promised import Complaint, Owed, Told, call_backs, complaints, customers_at, told_promises
 from core.insight.spans import Span
 from core.insight.talked import CaseItem, case_items, cases_of
 from core.insight.topics import topics_of
 from core.insight.visit_memory import visits_in
-from core.insight.visits import LENGTH, Visit
+from core.insight.visits import LENGTH, Visit, first_said
 from core.insight.words import Words
-from core.promise import Commitments
 
 
 @dataclass(frozen=True)
@@ -80,11 +71,13 @@ class ServiceFacts:
     @cached_property
     def arrivals(self) -> list[Arrival]:
         """Arrival clocks of field orders."""
+        return arrivals_of(self.sources, self.asked.window, now=self.asked.now)
+
+    @cached_property
+    def since(self) -> datetime | None:
+        """When a customer first wrote."""
         with self.sources.bridge.reading() as session:
-            calendars = Calendars.read(session, self.sources.data_dir / "desk" / f"{HOURS}.yaml")
-        commitments = _commitments(self.sources.data_dir)
-        with self.sources.workorder.reading() as session:
-            return arrivals_of(session, commitments, calendars, self.asked.window, now=self.asked.now)
+            return first_said(session)
 
     def within(self, name: str, span: Span) -> list[Any]:
         """Return the facts of this name that are of these days."""
@@ -126,8 +119,3 @@ class ServiceFacts:
 @cache
 def _apology(data_dir: Path) -> str:
     return str(yaml.safe_load((data_dir / "wording.yaml").read_text(encoding="utf-8"))["apology"])
-
-
-@cache
-def _commitments(data_dir: Path) -> Commitments:
-    return Commitments.load(data_dir / "promises.yaml")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.clock import SHANGHAI
+from core.insight.arrivals import Arrival
 from core.insight.contacts import Contact
 from core.insight.kpi import Cell, Table
-from core.insight.promised import Arrival, Complaint, Owed, Told
+from core.insight.promised import Complaint, Owed, Told
 from core.insight.talked import CaseItem
 from core.insight.words import Words
 
@@ -79,7 +80,7 @@ CASES = Table(
         "reason": lambda one, words: words.reasons.get(one.figures.reason, one.figures.reason),
         "skill": lambda one, words: words.skills.get(one.figures.skill, one.figures.skill),
         "agent": lambda one, _words: one.agent,
-        "waited": lambda one, _words: one.waited,
+        "waited": lambda one, _words: None if one.waited is None else round(one.waited),
         "first_response": lambda one, words: _case_state(one, "first_response", words),
         "closure": lambda one, words: _case_state(one, "closure", words),
         "outcome": lambda one, words: words.outcomes.get(one.figures.outcome or "", one.figures.outcome),
@@ -98,7 +99,7 @@ ARRIVALS = Table(
         "at": lambda one, _words: time(one.at),
         "order_no": lambda one, _words: one.order_no,
         "due_at": lambda one, _words: time(one.figure.due_at),
-        "arrived_at": lambda one, _words: time(one.figure.stopped_at),
+        "arrived_at": lambda one, _words: time(one.arrived_at),
         "state": _arrival,
     }
 )
@@ -122,7 +123,7 @@ COMPLAINTS = Table(
 
 
 def _subject(one: Told, words: Words) -> Cell:
-    return f"{words.value('subject', one.subject_kind)} {one.order_no or one.subject_id}"
+    return f"{words.value('subject', one.subject_kind)} {one.number or one.subject_id}"
 
 
 PROMISES = Table(

@@ -139,6 +139,13 @@ def _said(session: Session, start: datetime, end: datetime) -> Iterator[Said]:
     return map(Said._make, session.execute(query.execution_options(yield_per=5000)))
 
 
+def first_said(session: Session) -> datetime | None:
+    """Return when a customer first wrote: a step into an index for each state of a turn."""
+    firsts = (select(func.min(Message.at)).where(Message.turn == turn).scalar_subquery() for turn in _TURNS)
+    found = session.execute(select(*firsts)).one()
+    return min((at for at in found if at is not None), default=None)
+
+
 def customers_of(session: Session, start: datetime) -> dict[str, str]:
     """Return the customer's number by talk, of the talks in which something was written since."""
     query = select(Conversation.id, Conversation.customer_no).where(Conversation.customer_no.is_not(None))

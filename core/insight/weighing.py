@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from core.insight.kpi import Axis, Labelled
@@ -55,6 +56,11 @@ def as_found(label: Callable[[str, Words], str], of: Callable[[Any], str]) -> Ax
         return [(key, label(key, words)) for key in dict.fromkeys(found)]
 
     return Axis(of, places)
+
+
+def heaviest_first(label: Callable[[str, Words], str], of: Callable[[Any], str]) -> Axis:
+    """Return an axis of the places whose items come to most first."""
+    return replace(as_found(label, of), heaviest=True)
 
 
 def if_so(condition: bool) -> float | None:

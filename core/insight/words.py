@@ -24,13 +24,14 @@ class Aim(_Strict):
 
 
 class Figure(_Strict):
-    """One figure in words; `good`: the direction that is better."""
+    """One figure in words; `good`: the direction that is better, `empty`: why there may be no number."""
 
     name: str
     unit: str
     definition: str
     good: Literal["up", "down", "none"] = "none"
     aim: Aim | None = None
+    empty: str | None = None
 
 
 class ChartWords(_Strict):
@@ -56,6 +57,8 @@ class Texts(_Strict):
     """What stands in place of a number, and pieces of texts."""
 
     none: str
+    no_before: str
+    young: str
     away: str
     not_by_channel: str
     same: str
@@ -64,8 +67,10 @@ class Texts(_Strict):
     so_far: str
     empty: str
     duration: str
+    short_duration: str
     long_duration: str
     aim: str
+    later_run: str
     and_: str = Field(alias="and")
 
 

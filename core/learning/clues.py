@@ -6,8 +6,10 @@ The desk's redactor leaves them, for an agent has to understand what was said; n
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from core.learning.settings import Placeholders
+from core.redact.marks import plain, spoken
 
 # Surnames that begin no other word behind 老 and 小, and what follows where they do (老陈醋, 小杨树).
 _SURNAME = (
@@ -31,10 +33,21 @@ _CALLED = re.compile(
 _ENGLISH = re.compile(
     r"\b(?:Mr|Mrs|Ms|Miss)\b\.?\s*[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?|(?<=name is )[A-Z][a-z]+(?:\s+[A-Z][a-z]+)?"
 )
+_TOWNS = "武汉|湖北|宜昌|襄阳|荆州|荆门|黄石|十堰|孝感|鄂州|黄冈|咸宁|随州|恩施|仙桃|天门|潜江"
 _FIRM = re.compile(
     r"(?!某)(?:(?![叫是给的在为我你他有和跟们说问找请把用到从这那，])[一-龥（）()]){3,20}"
     r"(?:有限责任公司|有限公司|股份公司|集团公司|经营部|商行|专业合作社)"
+    rf"|(?:{_TOWNS})[一-龥]{{2,6}}?(?:商贸|贸易|实业|置业|餐饮|物流|建材)"
 )
+# Names of other peoples as Chinese writes them (阿依古丽, 卓玛次仁): their characters make no other word of four.
+_FAR_NAME = re.compile(r"[阿依古丽卓玛次仁扎西吉桑旦增吐逊买提艾木热孜努帕迪尼格才央洛娜拉]{4,7}")
+_ONE_SIGN = re.compile(r"(?<=单名)(?:一个|个)?[一-龥]字?(?=$|[，,。\s])")
+_ESTATE = re.compile(
+    r"(?:恒大|万科|保利|碧桂园|融创|龙湖|世茂|雅居乐|福星惠誉)[一-龥]{0,4}?(?=[A-Za-z0-9某一二三四五六七八九十停没，。,]|$)"
+)
+_NICK = re.compile(r"[@＠](?=[一-龥A-Za-z_])[一-龥A-Za-z0-9_]{2,12}")
+_LATIN = re.compile("[\uff20-\uff3a\uff41-\uff5a\uff3f\uff0e\uff0d]")
+_ROUND = str.maketrans("㈠㈡㈢㈣㈤㈥㈦㈧㈨", "123456789")
 _OURS = re.compile(r"国网|供电|电力|电网|国家")
 
 _NET = (
@@ -56,13 +69,29 @@ _SPELLED_MAIL = re.compile(
     r"(?:\s*(?:\.|点| dot )\s*(?:com|cn|net))?",
     re.ASCII | re.IGNORECASE,
 )
+# These are looked for in the spoken form, where 后四位六六八八 reads 后4位6688; only the part `x` is hidden.
 _TAIL = re.compile(
-    r"((?:尾号|[后末最]后?[三四五六345 6]位数?)(?:号码|数字)?[是为:：\s]{0,3})[0-9]{3,6}[Xx]?(?![0-9]|\s?[元块度])"
+    r"(?:尾号|尾数|[后末最]后?[3456 ]位数?)(?:号码|数字)?[是为:：\s]{0,3}"
+    r"(?P<x>[0-9](?:\s?[0-9]){2,5}(?:\s?[Xx])?)(?![0-9]|\s?[元块度])"
+)
+_SECRET = re.compile(
+    r"(?:密码|验证码|校验码|口令)[是为:：\s]{0,3}(?P<x>[A-Za-z0-9](?:[\s\-]?[A-Za-z0-9]){3,})", re.ASCII
+)
+# A mobile number whose parts are kept apart by commas (138，0013，8000), or of which the rest is hidden already.
+_MOBILE = re.compile(r"(?<![0-9.])(?P<x>1[3-9][0-9](?:[\s，,、。.]{0,2}[0-9]){8})(?![0-9])")
+_NET_PLACE = re.compile(r"(?<![0-9.])(?P<x>[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![0-9.])")
+_CAR = re.compile(
+    r"(?:车牌|车号|牌照|牌号|[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]牌)(?:号码?)?[是为:：\s]{0,2}"
+    r"(?P<x>[A-Za-z]?[\s·]?[A-Za-z0-9](?:\s?[A-Za-z0-9]){4,6})(?![A-Za-z0-9])",
+    re.ASCII,
 )
 _WHERE = re.compile(r"(?<![0-9.])[0-9]{2,3}\.[0-9]{4,}(?![0-9])")
-_YEAR = r"(?:19|20)?[0-9]{2}年[0-9]{1,2}月(?:[0-9]{1,2}[日号])?"
+_YEAR = r"(?:19|20)?[0-9]{2}年[0-9十]{1,3}月(?:[0-9十]{1,3}[日号])?"
 _DAY = rf"(?:{_YEAR}|[0-9]{{4}}[-./][0-9]{{1,2}}(?:[-./][0-9]{{1,2}})?)"
-_BORN = re.compile(rf"((?:生日|出生(?:日期|年月)?|生于)[是为在:：\s]{{0,3}}){_DAY}|{_YEAR}(?=出生|生人|生的)")
+_BORN = (
+    re.compile(rf"(?:生日|出生(?:日期|年月)?|生于)[是为在:：\s]{{0,3}}(?P<x>{_DAY})"),
+    re.compile(rf"(?P<x>{_YEAR})(?=出生|生人|生的)"),
+)
 _N = r"[0-9一二三四五六七八九十]{1,3}"
 _GROUP_DOOR = re.compile(rf"(?<![一-龥0-9]){_N}[组队]\s?{_N}号")
 _HAMLET = re.compile(
@@ -70,22 +99,51 @@ _HAMLET = re.compile(
 )
 
 
+def plain_width(text: str) -> str:
+    """Return a text whose digits and Latin letters have one width and one form; its Chinese signs stay as they are."""
+    text = text.translate(_ROUND)
+    return "".join(
+        plain(char) if unicodedata.digit(char, None) is not None or _LATIN.fullmatch(char) else char for char in text
+    )
+
+
+def early(said: str, words: Placeholders) -> str:
+    """Return a text without what the redactor would take apart, so that parts of it would stay."""
+    said = _swapped(_CAR, said, words.plate)
+    for pattern in (_MOBILE, _SECRET, _TAIL, *_BORN, _NET_PLACE):
+        said = _swapped(pattern, said, words.number)
+    return said
+
+
 def hide(said: str, words: Placeholders) -> str:
-    """Return a text with placeholders for all of these."""
+    """Return a text with placeholders for all of the others."""
     number, name, place = words.number, words.name, words.place
     said = _ACCOUNT.sub(number, _HANDLE.sub(rf"\g<1>{number}", _SPELLED_MAIL.sub(number, said)))
-    said = _WHERE.sub(number, _TAIL.sub(rf"\g<1>{number}", said))
-    said = _BORN.sub(lambda found: f"{found[1] or ''}{number}", said)
+    said = _NICK.sub(number, _WHERE.sub(number, said))
     said = _FIRM.sub(lambda found: found[0] if _OURS.search(found[0]) else name, said)
+    said = _ESTATE.sub(place, _ONE_SIGN.sub(name, _FAR_NAME.sub(name, said)))
     for pattern in _NICKNAMES:
         said = pattern.sub(name, said)
     said = _ENGLISH.sub(name, _CALLED.sub(rf"\g<1>{name}", said))
     return _HAMLET.sub(place, _GROUP_DOOR.sub(place, said))
 
 
+def _swapped(pattern: re.Pattern[str], said: str, word: str) -> str:
+    """Replace the part `x` of what is found in the spoken form of a text (both forms keep its length)."""
+    shown, at = [], 0
+    for found in pattern.finditer(spoken(plain(said))):
+        start, end = found.span("x")
+        shown += [said[at:start], word]
+        at = end
+    return "".join([*shown, said[at:]])
+
+
 def joined(said: str, words: Placeholders) -> str:
     """Return a text in which the rest of a door behind a placeholder has gone with it (某地某号302, 某号附1号)."""
     holder = f"(?:{words.place}|{words.number})"
+    said = re.sub(rf"(?<![0-9])1[3-9][0-9](?=[^0-9，。]{{0,4}}{words.number})", words.number, said)
+    said = re.sub(rf"[幺一][三-九][零〇一二三四五六七八九幺](?=[^0-9，。]{{0,4}}{words.number})", words.number, said)
+    said = re.sub(rf"({words.number})转[0-9]{{2,5}}", r"\1", said)
     said = re.sub(rf"({holder})组[\s，,]?[0-9]{{1,4}}号", r"\1", said)
     said = re.sub(
         rf"({holder})(?:附[0-9]{{1,3}}号?|[A-Za-z]?[0-9]{{3,4}}室?(?![0-9.]|\s?[元块度千万年%]))", r"\1", said
@@ -93,6 +151,9 @@ def joined(said: str, words: Placeholders) -> str:
     return re.sub(rf"(?<={words.name})[（(][一-龥]{{2,4}}[)）]", "", said)
 
 
+_CLUES = (_ACCOUNT, _SPELLED_MAIL, _TAIL, _WHERE, _SECRET, _MOBILE, _NET_PLACE, _CAR, *_BORN)
+
+
 def found_in(text: str) -> bool:
     """Tell whether an account of the net, the end of a number or a place on the map stands in a text."""
-    return any(pattern.search(text) for pattern in (_ACCOUNT, _SPELLED_MAIL, _TAIL, _WHERE))
+    return any(pattern.search(text) for pattern in _CLUES)

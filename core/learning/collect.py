@@ -27,6 +27,7 @@ from core.learning.found import Key, Why, batches, wanted
 from core.learning.scrub import FindNames, Scrubber, says_something
 from core.learning.settings import LearningSettings
 from core.learning.tables import OPEN, LearningItem
+from core.locking import one_at_a_time
 from core.redact import Known, Redactor, known_of_customer, known_of_orders
 from core.work_order import orders_of
 
@@ -60,6 +61,20 @@ class Collected:
     new: int = 0
     changed: int = 0
     dropped: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+@dataclass(frozen=True)
+class _Said:
+    message: Message
+    why: Why
+    asked: str  # what it answers, if anything
+
+
+@dataclass(frozen=True)
+class _Ready:
+    message: Message
+    why: Why
+    text: str  # without personal data
 
 
 def collect(
@@ -101,27 +116,60 @@ def _by_conversation(wanted: dict[Key, Why]) -> dict[str, dict[int, Why]]:
 def _keep(
     sources: Sources, settings: LearningSettings, scrubber: Scrubber, some: dict[str, dict[int, Why]], done: Collected
 ) -> None:
-    """Keep the messages of some conversations: known values are read first, then one short transaction writes."""
+    """Keep the messages of some conversations: all is read and looked through first, then one short transaction writes.
+
+    The dictionary of names alone takes seconds to load: nobody who wants to write may wait for that.
+    """
     with sources.bridge.reading() as session:
         fresh = _unknown(session, some)
         talks = list(session.scalars(select(Conversation).where(Conversation.id.in_(sorted({k[0] for k in fresh})))))
+        said = _said(session, fresh)
     redactors = _redactors(sources, talks)
+    ready = [
+        _Ready(one.message, one.why, text) for one in said
+        if one.message.conversation_id in redactors
+        and (text := _fitting(scrubber, redactors[one.message.conversation_id], one, settings, done)) is not None
+    ]  # fmt: skip
     with sources.bridge.transaction() as session:
+        one_at_a_time(session, "learning_items")
         # Whoever erases a conversation locks it, so that nothing of it is kept after it is gone.
         locked = select(Conversation.id).where(Conversation.id.in_(sorted(some))).order_by(Conversation.id)
-        there = set(session.scalars(locked.with_for_update(read=True)))
+        session.execute(locked.with_for_update(read=True)).all()
         known = _known_items(session, some)
-        for talk, each in some.items():
-            for seq, why in each.items():
-                if (item := known.get((talk, seq))) is not None:
-                    done.changed += _add_reason(item, why)
-                elif talk in there and talk in redactors:
-                    _keep_new(session, settings, scrubber, redactors[talk], (talk, seq), why, done)
+        for (talk, seq), item in known.items():
+            if seq in some[talk]:
+                done.changed += _add_reason(item, some[talk][seq])
+        there = _still_there(session, ready)
+        for one in ready:
+            key = (one.message.conversation_id, one.message.seq)
+            if key not in known and there.get(key) == one.message.text:
+                session.add(_item(one))
+                done.new += 1
 
 
-def _unknown(session: Session, some: dict[str, dict[int, Why]]) -> set[Key]:
+def _unknown(session: Session, some: dict[str, dict[int, Why]]) -> dict[Key, Why]:
     known = _known_items(session, some)
-    return {(talk, seq) for talk, each in some.items() for seq in each if (talk, seq) not in known}
+    return {(talk, seq): why for talk, each in some.items() for seq, why in each.items() if (talk, seq) not in known}
+
+
+def _said(session: Session, fresh: dict[Key, Why]) -> list[_Said]:
+    """Return what was said, and what had been asked before; no buttons and no photos."""
+    found = []
+    for key, why in fresh.items():
+        message = session.get(Message, key)
+        if message is None or message.author != "customer" or message.type != "text" or message.payload is not None:
+            continue  # erased meanwhile, or nothing that was written
+        before = session.get(Message, (key[0], key[1] - 1))
+        found.append(_Said(message, why, before.text if before is not None and before.author != "customer" else ""))
+    return found
+
+
+def _still_there(session: Session, ready: Sequence[_Ready]) -> dict[Key, str]:
+    """Return what the messages say now: one that was erased meanwhile is not there any more, or says nothing."""
+    talks = sorted({one.message.conversation_id for one in ready})
+    query = select(Message.conversation_id, Message.seq, Message.text)
+    query = query.where(Message.conversation_id.in_(talks), Message.author == "customer")
+    return {(talk, seq): text for talk, seq, text in session.execute(query)}
 
 
 def _known_items(session: Session, some: dict[str, dict[int, Why]]) -> dict[Key, LearningItem]:
@@ -155,36 +203,25 @@ def _add_reason(item: LearningItem, why: Why) -> int:
     return 1
 
 
-def _keep_new(
-    session: Session, settings: LearningSettings, scrubber: Scrubber, redactor: Redactor, key: Key, why: Why,
-    done: Collected,
-) -> None:  # fmt: skip
-    message = session.get(Message, key)
-    if message is None or message.author != "customer" or message.type != "text" or message.payload is not None:
-        return  # a button, a photo, or erased meanwhile
-    before = session.get(Message, (key[0], key[1] - 1))
-    asked = before.text if before is not None and before.author != "customer" else ""
-    text = _fitting(scrubber, redactor, message.text, asked, settings, done)
-    if text is None:
-        return
+def _item(one: _Ready) -> LearningItem:
+    message, why = one.message, one.why
     understood = message.understood or {}
     confidence = understood.get("confidence")
-    session.add(LearningItem(
-        conversation_id=key[0], seq=key[1], at=message.at, channel=message.channel, text=text,
-        reasons=sorted(why.reasons), intent=str(understood.get("intent") or "")[:80] or None,
+    return LearningItem(
+        conversation_id=message.conversation_id, seq=message.seq, at=message.at, channel=message.channel,
+        text=one.text, reasons=sorted(why.reasons), intent=str(understood.get("intent") or "")[:80] or None,
         confidence=float(confidence) if isinstance(confidence, int | float) else None,
         suggested=why.suggested, state=OPEN, harm=0, parts={},
-    ))  # fmt: skip
-    done.new += 1
+    )  # fmt: skip
 
 
 def _fitting(
-    scrubber: Scrubber, redactor: Redactor, said: str, asked: str, settings: LearningSettings, done: Collected
+    scrubber: Scrubber, redactor: Redactor, one: _Said, settings: LearningSettings, done: Collected
 ) -> str | None:
-    if len(said) > settings.collect.longest:
+    if len(one.message.text) > settings.collect.longest:
         done.dropped["long"] += 1
         return None
-    text = scrubber.text(said, redactor, asked=asked)
+    text = scrubber.text(one.message.text, redactor, asked=one.asked)
     if text is None:
         done.dropped["personal"] += 1
         return None

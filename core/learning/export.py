@@ -22,6 +22,7 @@ import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.db import Database
 from core.learning import faq as faqs
 from core.learning import marks
 from core.learning.held_out import SETS, HeldOut, bare
@@ -29,6 +30,7 @@ from core.learning.scrub import Scrubber
 from core.learning.settings import LearningSettings, learning_settings
 from core.learning.tables import LABELLED, LearnedFaq, LearningItem
 from core.learning.training import training_messages
+from core.locking import one_at_a_time
 
 MESSAGES, KNOWLEDGE = "nlu/learned.yml", "knowledge/learned.yaml"  # the files, below the folder
 _BRACKETS = str.maketrans("[]{}()", "［］｛｝（）")  # mark entities in Rasa's files
@@ -76,26 +78,45 @@ class _Prepared:
     exported: Exported
     items: list[LearningItem] = field(default_factory=list)
     refused: list[tuple[LearningItem, str]] = field(default_factory=list)  # and why
+    refused_answers: list[tuple[LearnedFaq, str]] = field(default_factory=list)
 
 
-def write(session: Session, folder: Path, *, now: datetime, guard: Guard) -> Exported:
+def write(bridge: Database, folder: Path, *, now: datetime, guard: Guard) -> Exported:
     """Write the files anew below a folder and note what was given out; the same rows give the same bytes.
+
+    All is judged before anything is written, for that takes seconds; what was reviewed meanwhile waits for the next
+    export. The files come before the notes: after a kill in between the next export writes the same again.
 
     Raises:
         core.learning.training.BadTrainingFile: if what is known cannot be read: nothing is written.
+        OSError: if the files cannot be written; nothing is noted then.
     """
-    ready = _prepare(session, guard)
+    with bridge.reading() as session:
+        ready = _prepare(session, guard)
     for name, content in ready.files.items():
         _replace(folder / name, content)
-    for item in ready.items:
-        item.exported_at = now
-    for item, _ in ready.refused:
-        item.exported_at = None  # the files hold it no more
-    marks.put_mark(session, marks.REFUSED, {"items": {str(item.id): why for item, why in ready.refused}}, now=now)
+    with bridge.transaction() as session:
+        one_at_a_time(session, "learning_export")
+        _note(session, ready, now)
+    return ready.exported
+
+
+def _note(session: Session, ready: _Prepared, now: datetime) -> None:
+    judged = {item.id: item for item in (*ready.items, *(item for item, _ in ready.refused))}
+    given = {item.id for item in ready.items}
+    rows = select(LearningItem).where(LearningItem.state == LABELLED).order_by(LearningItem.id).with_for_update()
+    same: set[int] = set()
+    for row in session.scalars(rows):
+        before = judged.get(row.id)
+        if before is not None and (row.label, row.reviewed_at) == (before.label, before.reviewed_at):
+            same.add(row.id)
+            row.exported_at = now if row.id in given else None  # None: the files hold it no more
+    items = {str(item.id): why for item, why in ready.refused if item.id in same}
+    answers = {str(row.id): {"why": why, "version": row.version} for row, why in ready.refused_answers}
+    marks.put_mark(session, marks.REFUSED, {"items": items, "answers": answers}, now=now)
     result = ready.exported
     value = {"at": now.isoformat(), "messages": result.messages, "faqs": result.faqs, "refused": result.refused}
     marks.put_mark(session, marks.EXPORT, value, now=now)
-    return result
 
 
 def as_zip(session: Session, *, guard: Guard) -> tuple[bytes, Exported]:
@@ -116,12 +137,16 @@ def _prepare(session: Session, guard: Guard) -> _Prepared:
     messages: dict[str, list[str]] = defaultdict(list)
     for item in items:
         messages[str(item.label)].append(_one_line(item.text))
-    answers = list(_fitting_answers(session, guard, {bare(item.text) for item in items}, refused))
+    answers = list(_judged_answers(session, guard, {bare(item.text) for item in items}))
+    fitting = [row for row, why in answers if why is None]
+    no_answers = [(row, why) for row, why in answers if why is not None]
+    refused.update(why for _, why in no_answers)
     exported = Exported(
-        messages=len(items), faqs=len(answers), refused=dict(sorted(refused.items())),
+        messages=len(items), faqs=len(fitting), refused=dict(sorted(refused.items())),
         by_intent={intent: len(texts) for intent, texts in sorted(messages.items())},
     )  # fmt: skip
-    return _Prepared({MESSAGES: _rasa(messages), KNOWLEDGE: _knowledge(answers)}, exported, items, held_back)
+    files = {MESSAGES: _rasa(messages), KNOWLEDGE: _knowledge(fitting)}
+    return _Prepared(files, exported, items, held_back, no_answers)
 
 
 def refused_items(session: Session) -> dict[int, str]:
@@ -133,6 +158,19 @@ def refused_items(session: Session) -> dict[int, str]:
     query = select(LearningItem.id).where(LearningItem.state == LABELLED, LearningItem.exported_at.is_(None))
     query = query.where(LearningItem.reviewed_at <= at)
     return {number: found[str(number)] for number in session.scalars(query) if str(number) in found}
+
+
+def refused_answers(session: Session) -> dict[int, str]:
+    """Return the approved answers that the last export held back, id -> why, but for what was changed since."""
+    found: dict[str, dict[str, Any]] = marks.mark(session, marks.REFUSED).get("answers", {})
+    if not found:
+        return {}
+    query = select(LearnedFaq.id, LearnedFaq.version).where(LearnedFaq.state == faqs.READY)
+    rows = session.execute(query).tuples()
+    return {
+        number: found[str(number)]["why"] for number, version in rows
+        if found.get(str(number), {}).get("version") == version
+    }  # fmt: skip
 
 
 def _judged(session: Session, guard: Guard) -> Iterator[tuple[LearningItem, str | None]]:
@@ -158,25 +196,26 @@ def _why_not(text: str, guard: Guard) -> str | None:
     return "known" if bare(text) in guard.known else None
 
 
-def _fitting_answers(
-    session: Session, guard: Guard, labelled: Set[str], refused: Counter[str]
-) -> Iterator[LearnedFaq]:  # fmt: skip
-    """Yield the approved answers; one of whose wordings is `labelled` as an intent would teach the same text twice."""
+def _judged_answers(
+    session: Session, guard: Guard, labelled: Set[str]
+) -> Iterator[tuple[LearnedFaq, str | None]]:  # fmt: skip
+    """Yield the approved answers, each with why it is not given out, if it is not."""
     for row in sorted(faqs.all_of(session, faqs.READY), key=lambda one: one.key):
-        try:
-            item = faqs.item_of(row)
-        except faqs.BadFaq:
-            refused["invalid"] += 1
-            continue
-        wordings = (item.question, *item.also)
-        if any(guard.held_out.holds(text, guard.settings.leaks.like) for text in wordings):
-            refused["held_out"] += 1
-        elif any(guard.scrubber.is_personal(text) for text in (*wordings, item.answer)):
-            refused["personal"] += 1
-        elif any(bare(text) in labelled or bare(text) in guard.known for text in wordings):
-            refused["conflicting"] += 1
-        else:
-            yield row
+        yield row, _why_no_answer(row, guard, labelled)
+
+
+def _why_no_answer(row: LearnedFaq, guard: Guard, labelled: Set[str]) -> str | None:
+    """Tell why an answer is held back; a wording that is `labelled` as an intent would teach the same text twice."""
+    try:
+        item = faqs.item_of(row)
+    except faqs.BadFaq:
+        return "invalid"
+    wordings = (item.question, *item.also)
+    if any(guard.held_out.holds(text, guard.settings.leaks.like) for text in wordings):
+        return "held_out"
+    if any(guard.scrubber.is_personal(text) for text in (*wordings, item.answer)):
+        return "personal"
+    return "conflicting" if any(bare(text) in labelled or bare(text) in guard.known for text in wordings) else None
 
 
 def _rasa(messages: Mapping[str, list[str]]) -> str:

@@ -1,7 +1,6 @@
 """Puts open messages into groups that say much the same, ranks them by harm, and keeps what a reviewer knows them by.
 
-Everything is reckoned outside of transactions; one short transaction writes. Whoever reviews meanwhile is not
-disturbed: a message that is no longer open when the groups are written stays as it is. Only for processes of their own.
+Everything is reckoned outside of transactions, `core.learning.group_rows` writes. Only for processes of their own.
 """
 
 from __future__ import annotations
@@ -15,21 +14,18 @@ from typing import Any
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.db import Database
 from core.handoff.rules import Rules
 from core.learning import harm
+from core.learning.group_rows import Made, write
 from core.learning.likeness import Distances, Likeness
-from core.learning.naming import names_of
+from core.learning.naming import name_of_phrases, names_of
 from core.learning.settings import LearningSettings
 from core.learning.tables import OPEN, LearningGroup, LearningItem
-from core.locking import one_at_a_time
-
-
-class Overtaken(Exception):
-    """Another run has written groups since this one began to reckon."""
+from core.learning.words import is_phrase
 
 
 @dataclass(frozen=True)
@@ -46,6 +42,7 @@ class Grouped:
 class _Cluster:
     places: Sequence[int]  # of its messages, in the order of the items
     middle: int  # the place of the message nearest to the others
+    is_phrase: bool = False  # they say nothing of a matter
 
 
 def regroup(
@@ -54,30 +51,51 @@ def regroup(
     """Group the newest open messages; `known` are messages of training, from which likeness is learnt.
 
     Raises:
-        Overtaken: if another run was faster; nothing was changed then.
+        core.learning.group_rows.Overtaken: if another run was faster; nothing was changed then.
     """
     with bridge.reading() as session:
         before = _newest(session)
         items, waiting = _open_items(session, settings.groups.most)
         near = harm.around(session, items)
         groups = {group.id for group in session.scalars(select(LearningGroup))}
-    parts = {item.id: harm.parts_of(item, near, settings.harm, rules) for item in items}
+    for item in items:  # read, and given back: these objects belong to no session any more
+        item.parts = harm.parts_of(item, near, settings.harm, rules)
     texts = [item.text for item in items]
-    likeness = Likeness(known, settings.groups, settings.placeholders)
-    clusters = cluster(likeness.distances(texts), len(texts), settings.groups.distance) if len(texts) > 1 else [
-        _Cluster([0], 0) for _ in texts
-    ]  # fmt: skip
+    clusters = clusters_of(texts, Likeness(known, settings.groups, settings.placeholders, settings.names), settings)
+    names = names_for(clusters, texts, settings)
+    ids = same_ids([[items[place].group_id for place in one.places] for one in clusters], groups)
+    made = [
+        Made([items[place] for place in one.places], items[one.middle], name, number, one.is_phrase)
+        for one, name, number in zip(clusters, names, ids, strict=True)
+    ]
+    write(bridge, items, made, settings, lambda session: _newest(session) == before, now=now)
+    return Grouped(len(items), len(clusters), sum(one is not None for one in ids), waiting)
+
+
+def clusters_of(texts: Sequence[str], likeness: Likeness, settings: LearningSettings) -> list[_Cluster]:
+    """Return the groups of what speaks of a matter, then those of what does not: the two never mix."""
+    empty = [is_phrase(text, settings.names) for text in texts]
+    found: list[_Cluster] = []
+    for kind in (False, True):
+        places = [place for place, phrase in enumerate(empty) if phrase is kind]
+        some = [texts[place] for place in places]
+        made = cluster(likeness.distances(some), len(some), settings.groups.distance) if len(some) > 1 else [
+            _Cluster([0], 0) for _ in some
+        ]  # fmt: skip
+        found += [_Cluster([places[at] for at in one.places], places[one.middle], kind) for one in made]
+    return found
+
+
+def names_for(clusters: Sequence[_Cluster], texts: Sequence[str], settings: LearningSettings) -> list[str]:
+    """Return a name for each group, no two the same."""
+    matters, phrases = ([one for one in clusters if one.is_phrase is kind] for kind in (False, True))
     names = names_of(
-        [[texts[place] for place in one.places] for one in clusters], [texts[one.middle] for one in clusters],
+        [[texts[place] for place in one.places] for one in matters], [texts[one.middle] for one in matters],
         settings.names,
     )  # fmt: skip
-    ids = same_ids([[items[place].group_id for place in one.places] for one in clusters], groups)
-    with bridge.transaction() as session:
-        one_at_a_time(session, "learning_groups")
-        if _newest(session) != before:
-            raise Overtaken
-        _write(session, items, parts, list(zip(clusters, names, ids, strict=True)), settings, now)
-    return Grouped(len(items), len(clusters), sum(one is not None for one in ids), waiting)
+    for one in phrases:
+        names.append(name_of_phrases(names, texts[one.middle], settings.names))
+    return names
 
 
 def cluster(distances: Distances, count: int, limit: float) -> list[_Cluster]:
@@ -126,59 +144,3 @@ def _newest(session: Session) -> datetime | None:
 def _middle(square: Any, places: Sequence[int]) -> int:
     among = square[np.ix_(places, places)].sum(axis=1)
     return places[int(np.argmin(among))]
-
-
-def _write(
-    session: Session, items: Sequence[LearningItem], parts: dict[int, dict[str, float]],
-    groups: Sequence[tuple[_Cluster, str, int | None]], settings: LearningSettings, now: datetime,
-) -> None:  # fmt: skip
-    locked = select(LearningItem).where(LearningItem.state == OPEN).order_by(LearningItem.id)
-    rows = {row.id: row for row in session.scalars(locked.with_for_update())}
-    for item_id, found in parts.items():
-        if item_id in rows:
-            rows[item_id].parts, rows[item_id].harm = found, round(sum(found.values()), 3)
-    for one, name, group_id in groups:
-        mine = [rows[items[place].id] for place in one.places if items[place].id in rows]
-        if not mine:
-            continue
-        middle = rows.get(items[one.middle].id, mine[0])
-        _put(session, group_id, name, mine, middle.text, settings, now)
-    session.flush()
-    _tidy(session)
-
-
-def _put(
-    session: Session, group_id: int | None, name: str, mine: Sequence[LearningItem], example: str,
-    settings: LearningSettings, now: datetime,
-) -> None:  # fmt: skip
-    parts = harm.of_group(mine, settings.harm, now)
-    values = {
-        "name": name, "size": len(mine), "harm": round(sum(parts.values()), 3), "parts": parts, "example": example,
-        "made_at": now,
-    }  # fmt: skip
-    group = session.get(LearningGroup, group_id) if group_id is not None else None
-    if group is None:
-        group = LearningGroup(**values)
-        session.add(group)
-        session.flush()
-    else:
-        for key, value in values.items():
-            setattr(group, key, value)
-    for item in mine:
-        item.group_id = group.id
-
-
-def _tidy(session: Session) -> None:
-    """Delete groups in which no message is left, and count the others anew."""
-    used = select(LearningItem.group_id).where(LearningItem.group_id.is_not(None))
-    session.execute(delete(LearningGroup).where(LearningGroup.id.not_in(used)))
-    counts = dict(
-        session.execute(
-            select(LearningItem.group_id, func.count()).where(LearningItem.state == OPEN)
-            .group_by(LearningItem.group_id)
-        ).tuples().all()
-    )  # fmt: skip
-    for group in session.scalars(select(LearningGroup)):
-        group.size = counts.get(group.id, 0)
-        if not group.size:
-            group.harm, group.parts = 0.0, {}

@@ -14,6 +14,7 @@ from core.clock import SHANGHAI
 from core.db import Database
 from core.learning import marks
 from core.learning.collect import Collected, Sources, collect
+from core.learning.group_rows import Overtaken
 from core.learning.marks import DONE, FAILED, RUNNING
 from core.learning.settings import LearningSettings
 from core.learning.training import training_messages
@@ -66,6 +67,8 @@ def refresh(
         collected = collect(sources, settings, now=now, find_names=names_in)
         step("group")
         result = _grouped(sources, settings, nlu, collected, now)
+    except Overtaken:  # the faster one has told already how it came out
+        raise
     except BaseException as error:
         _tell(sources.bridge, {"state": FAILED, "error": type(error).__name__, "at": now.isoformat()}, now)
         raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from core.learning.settings import Grouping, Placeholders
+from core.learning.settings import Grouping, Naming, Placeholders
+from core.learning.words import matter_of
 from core.text import folded
 
 _SIGNS = re.compile(r"[^\w]|[0-9_]")
@@ -33,8 +35,11 @@ Distances = NDArray[np.float64]
 class Likeness:
     """Distances between messages, learnt from what the model is trained with: (intent, message)."""
 
-    def __init__(self, known: Sequence[tuple[str, str]], settings: Grouping, words: Placeholders) -> None:
-        """With fewer messages than would tell topics, the plain terms count alone."""
+    def __init__(
+        self, known: Sequence[tuple[str, str]], settings: Grouping, words: Placeholders, names: Naming
+    ) -> None:  # fmt: skip
+        """With fewer messages than would tell topics, the plain terms count alone; `names` has the stop words."""
+        self._names = names
         self._words = (words.name, words.place, words.number, words.plate)
         self._settings = settings
         # A message with two wishes (a+b) is in the middle of nothing.
@@ -53,15 +58,20 @@ class Likeness:
         return np.asarray(np.clip(1.0 - likeness, 0.0, 1.0), dtype=np.float64)
 
     def _learnt(self, surface: Matrix, plain: Sequence[str], upper: Any) -> Matrix:
-        terms = _vectorizer(LEAST_MESSAGES)
-        known = terms.fit_transform(self._known).astype(np.float32)
+        terms, known, svd = self._space
         mine = terms.transform(plain).astype(np.float32)
-        svd = TruncatedSVD(self._settings.topics, random_state=SEED, n_iter=ROUNDS).fit(known)
         topics = normalize(svd.transform(mine)).astype(np.float32)
         intents = self._near_intents(known, mine)
         weights = self._settings
         found = weights.surface * surface + weights.topic * (topics @ topics.T)[upper]
         return np.asarray(found + weights.intent * (intents @ intents.T)[upper], dtype=np.float32)
+
+    @cached_property
+    def _space(self) -> tuple[Any, Any, Any]:
+        """What is learnt from the messages of training, once: terms, the messages by their terms, topics."""
+        terms = _vectorizer(LEAST_MESSAGES)
+        known = terms.fit_transform(self._known).astype(np.float32)
+        return terms, known, TruncatedSVD(self._settings.topics, random_state=SEED, n_iter=ROUNDS).fit(known)
 
     def _near_intents(self, known: Any, mine: Any) -> Matrix:
         """Return for each message how near it is to the middle of each intent, next to how near messages are to it."""
@@ -72,10 +82,10 @@ class Likeness:
         return np.asarray(normalize(sharp), dtype=np.float32)
 
     def _plain(self, text: str) -> str:
-        """Return what tells of the matter: no signs, figures or placeholders; never empty."""
+        """Return what tells of the matter: no signs, figures, placeholders or words of every message; never empty."""
         for word in self._words:
             text = text.replace(word, "")
-        return _SIGNS.sub("", folded(text)) or "_"
+        return _SIGNS.sub("", matter_of(folded(text), self._names)) or "_"
 
 
 def _vectorizer(least: int) -> Any:

@@ -6,6 +6,10 @@ difference, which `reconcile` takes away by the file's hash before anything else
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
@@ -19,11 +23,13 @@ from core.learning.models import (
     RETIRED,
     RUNNING,
     TRAINING,
+    AlreadyChanged,
     FileGone,
     Garage,
     GotWorse,
     NotCompared,
     NothingBefore,
+    NotWritten,
     OtherRunning,
     WrongState,
     fail,
@@ -36,12 +42,15 @@ from core.learning.tables import ModelVersion
 from core.learning.verdict import NO_WORSE
 from core.locking import one_at_a_time
 
+MARGIN = 64 * 1024 * 1024  # bytes that stay free on the disk of the models: databases may lie there, too
+
 
 def promote(garage: Garage, model_id: int, *, by: Auditor, now: datetime) -> ModelVersion:
     """Let a compared candidate run in place of the one that runs, which is kept; the bot takes it within seconds.
 
     Raises:
         ModelNotFound, WrongState, NotCompared, GotWorse, OtherRunning, FileGone: if it may not.
+        NotWritten: if the disk does not take it; the model that runs is as it was.
         core.learning.model_files.Busy: if another process is changing models.
     """
     with garage.files.changing():
@@ -52,30 +61,40 @@ def promote(garage: Garage, model_id: int, *, by: Auditor, now: datetime) -> Mod
         return _put(garage, row, before, "model_promoted", by, now)
 
 
-def rollback(garage: Garage, *, by: Auditor, now: datetime) -> ModelVersion:
+def rollback(garage: Garage, *, by: Auditor, now: datetime, instead_of: str | None = None) -> ModelVersion:
     """Let the model run that ran before the present one; again: the one before that.
 
+    `instead_of`: the name of the model that is to go; a second click then goes back no further.
+
     Raises:
+        AlreadyChanged: if another model runs.
         NothingBefore, FileGone: if there is none, or its file was changed.
+        NotWritten: if the disk does not take it; the model that runs is as it was.
         core.learning.model_files.Busy: if another process is changing models.
     """
     with garage.files.changing():
         reconcile_alone(garage, now)
         with garage.bridge.reading() as session:
             row, before = before_running(session, garage.files), running(session)
+        if instead_of is not None and (before is None or before.name != instead_of):
+            raise AlreadyChanged(instead_of, running=before.name if before else "")
         if row is None:
             raise NothingBefore("no model ran before this one")
         return _put(garage, row, before, "model_rolled_back", by, now)
 
 
 def before_running(session: Session, files: ModelFiles) -> ModelVersion | None:
-    """Return the model that a rollback would let run."""
+    """Return the model that a rollback would let run; one whose file was damaged is passed over."""
     now_running = running(session)
     query = select(ModelVersion).where(ModelVersion.state == RETIRED, ModelVersion.promoted_at.is_not(None))
     if now_running is not None and now_running.promoted_at is not None:
         query = query.where(ModelVersion.promoted_at < now_running.promoted_at)
     rows = session.scalars(query.order_by(ModelVersion.promoted_at.desc(), ModelVersion.id.desc()))
-    return next((row for row in rows if files.known(row.name) is not None), None)
+    return next((row for row in rows if _is_whole(files.known(row.name), row.sha256)), None)
+
+
+def _is_whole(bundle: Bundle | None, sha256: str) -> bool:
+    return bundle is not None and bundle.sha256() == sha256
 
 
 def reconcile(garage: Garage, now: datetime, *, alone: bool = False) -> None:
@@ -126,9 +145,7 @@ def _put(
     files, source = garage.files, garage.files.known(row.name)
     if source is None or source.sha256() != row.sha256:
         raise FileGone(row.name)
-    if before is not None:
-        files.live.copy_to(files.previous(before.name))
-    source.copy_to(files.live)
+    _place(files, source, before)
     with garage.bridge.transaction() as session:
         row = find(session, row.id)
         _let_run(session, row, files, now, again=action == "model_rolled_back")
@@ -136,6 +153,37 @@ def _put(
     source.remove()
     prune(garage)
     return row
+
+
+def _place(files: ModelFiles, source: Bundle, before: ModelVersion | None) -> None:
+    """Put the files in place; raises NotWritten, with all that belongs to the model that runs as it was."""
+    kept = files.previous(before.name) if before is not None else None
+    try:
+        _check_room(files, source, files.live if kept else None)
+        if kept is not None:
+            files.live.copy_to(kept)
+        source.copy_to(files.live)
+    except OSError as error:
+        if kept is not None and _restored(files.live, kept):
+            kept.remove()
+        raise NotWritten(str(error.strerror or error)) from error
+
+
+def _restored(live: Bundle, kept: Bundle) -> bool:
+    """Give the model that runs what belongs to it again; if not even that can be written, `reconcile` does it later."""
+    if not kept.exists or kept.sha256() != live.sha256():
+        return True  # the copy failed before anything of the model that runs was touched
+    with suppress(OSError):
+        kept.copy_beside(live)
+        return True
+    return False
+
+
+def _check_room(files: ModelFiles, *copied: Bundle | None) -> None:
+    """Raise OSError where the copies of packed models would fill the disk, before anything is written."""
+    needed = MARGIN + sum(one.archive.stat().st_size for one in copied if one is not None)
+    if shutil.disk_usage(files.folder).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _let_run(session: Session, row: ModelVersion, files: ModelFiles, now: datetime, *, again: bool) -> None:

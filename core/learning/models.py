@@ -87,6 +87,18 @@ class NothingBefore(ModelError):
     code = "nothing_before"
 
 
+class NotWritten(ModelError):
+    """Its files cannot be put in place: the disk is full, or may not be written."""
+
+    code = "not_written"
+
+
+class AlreadyChanged(ModelError):
+    """Another model runs than whoever asked was looking at: somebody was faster, or clicked twice."""
+
+    code = "already_changed"
+
+
 @dataclass(frozen=True)
 class Garage:
     """Where the models are: files, rows, and what is settled about them."""

@@ -2,53 +2,70 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import re
 from collections import Counter
-from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from core.learning.settings import Naming
+from core.learning.words import stretches
 
 LONGEST = 60  # characters of a name, as the column holds
-_EXAMPLE = 14  # characters of an example that stands in for a name
-_WORD = re.compile(r"[㐀-鿿A-Za-z]+")
-_PHRASE = 8  # characters
+_EXAMPLE = 22  # characters of a message that stands in for a name
+_PHRASE = 8  # characters of two words together
+_OF_THE_TRADE = 1.5  # how much more a word of the trade says
 
 
 def names_of(groups: Sequence[Sequence[str]], examples: Sequence[str], settings: Naming) -> list[str]:
-    """Return a name for each group of texts; no two are the same, `examples` stand in where no word says anything."""
-    terms = [[_terms(text, settings) for text in texts] for texts in groups]
+    """Return a name for each group of texts; no two are the same, `examples` stand in where no word says anything.
+
+    A message that many sent word for word counts once: it would name the group by itself.
+    """
+    terms = [[_terms(text, settings) for text in dict.fromkeys(texts)] for texts in groups]
     seen = Counter(term for group in terms for each in group for term in each)
-    total = sum(map(len, groups))
+    total = sum(map(len, terms))
     names: list[str] = []
     for group, example in zip(terms, examples, strict=True):
-        best = _best(group, seen, total, settings)
-        names.append(_unlike(names, best, example, settings))
+        names.append(_unlike(names, _best(group, seen, total, settings), example, settings))
     return names
 
 
+def name_of_phrases(names: Iterable[str], example: str, settings: Naming) -> str:
+    """Return the name of a group that says nothing of a matter, other than those that are given away."""
+    return _other(set(names), settings.phrase.format(said=_shortened(example)))
+
+
 def _best(group: Sequence[set[str]], seen: Counter[str], total: int, settings: Naming) -> list[str]:
-    """Return the words and phrases of a group, what tells most first, none within another."""
-    here = Counter(term for each in group for term in each)
-    least = settings.least_share * len(group)
-    scored = sorted(
-        ((_score(term, count, len(group), seen[term], total), term) for term, count in here.items() if count >= least),
-        key=lambda one: (-one[0], one[1]),
-    )
+    """Return the words of a group, what tells most first, none within another.
+
+    The second one tells of the messages in which the first does not stand, if there is one that many of them share.
+    """
+    least = max(settings.least_share * len(group), min(2, len(group)))
     chosen: list[str] = []
-    for _, term in scored:
-        if not any(_overlap(term, other) for other in chosen):
-            chosen.append(term)
+    for _ in range(settings.words + 1):
+        left = [each for each in group if not each & {*chosen}]
+        word = _first(left, least, chosen, seen, total, settings) or _first(group, least, chosen, seen, total, settings)
+        if word is None:
+            break
+        chosen.append(word)
     return chosen
 
 
-def _score(term: str, count: int, size: int, seen: int, total: int) -> float:
-    """How often it stands here, how rarely elsewhere; a longer one says more."""
-    here, elsewhere = count / size, (seen - count + 0.5) / (total - size + 1)
-    return here * math.log(1 + here / elsewhere) * math.sqrt(min(len(term), 5))
+def _first(
+    group: Sequence[set[str]], least: float, chosen: Sequence[str], seen: Counter[str], total: int, settings: Naming
+) -> str | None:  # fmt: skip
+    here = Counter(term for each in group for term in each if not any(_overlap(term, other) for other in chosen))
+    scored = [
+        (-_score(term, count, len(group), seen[term], total, settings), term)
+        for term, count in here.items() if count >= least
+    ]  # fmt: skip
+    return min(scored)[1] if scored else None
+
+
+def _score(term: str, count: int, size: int, seen: int, total: int, settings: Naming) -> float:
+    """How often it stands here, how rarely elsewhere; a longer one says more, and so does one of the trade."""
+    here, elsewhere = count / size, (max(seen - count, 0) + 0.5) / (total - size + 1)
+    weight = _OF_THE_TRADE if any(word in term for word in settings.terms) else 1.0
+    return weight * here * math.log(1 + here / elsewhere) * math.sqrt(min(len(term), 4))
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -56,15 +73,22 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _unlike(names: Sequence[str], best: Sequence[str], example: str, settings: Naming) -> str:
-    """Return a name that no other group has: with a further word, at last with the words of the example."""
+    """Return a name that no other group has: its words; with its middle message where these are few, or taken."""
     for count in range(settings.words, len(best) + 1):
         name = settings.joint.join(best[:count])[:LONGEST]
         if name not in names:
             return name
-    name = settings.joint.join([*best[: settings.words], _shortened(example)])[:LONGEST]
-    while name in names:
-        name = f"{name}′"
-    return name
+    said = settings.example.format(said=_shortened(example))
+    told = [word for word in best[:1] if word not in said]
+    return _other(set(names), settings.joint.join([*told, said]))
+
+
+def _other(names: set[str], name: str) -> str:
+    """Return the name, with a number behind it where it is given away."""
+    found, number = name[:LONGEST], 2
+    while found in names:
+        found, number = f"{name[: LONGEST - 5]} {number}", number + 1
+    return found
 
 
 def _shortened(example: str) -> str:
@@ -74,25 +98,12 @@ def _shortened(example: str) -> str:
 def _terms(text: str, settings: Naming) -> set[str]:
     """Return the words of a text that say something, and pairs of neighbours that do so together."""
     found: set[str] = set()
-    for stretch in _WORD.findall(text):
+    for stretch in stretches(text, settings):
         before = ""
-        for word in _cutter(settings.terms).cut(stretch):
-            says = len(word) > 1 and word not in settings.stop
+        for word, says in stretch:
             if says:
                 found.add(word)
-            if before and len(before + word) <= _PHRASE and says and before not in settings.stop:
-                found.add(before + word)
-            before = word
+                if before and len(before + word) <= _PHRASE:
+                    found.add(before + word)
+            before = word if says else ""
     return found
-
-
-@cache
-def _cutter(terms: tuple[str, ...]) -> Any:
-    import jieba
-
-    jieba.setLogLevel(logging.ERROR)
-    cutter = jieba.Tokenizer()
-    cutter.initialize()
-    for term in terms:
-        cutter.add_word(term, freq=20_000)
-    return cutter

@@ -35,6 +35,8 @@ def _cut_apart(words: list[tuple[str, str]]) -> list[str]:
     for (one, flag), (two, _) in pairwise(words):
         near = (len(one) == 1 and one not in _OWN_WORDS) or flag == "nr"
         is_name = len(one + two) == 3 and one[0] in SURNAMES and set(one[1:] + two) <= _GIVEN
+        if len(one) == 2 and one in SURNAMES and len(two) <= 2:  # 欧阳 / 娜娜
+            near, is_name = True, set(two) <= _GIVEN
         if near and is_name and not _is_word(one + two):
             found.append(one + two)
     return found

@@ -18,7 +18,7 @@ from core.text import clean
 
 _HOTLINES = r"(?:95598|12398|12345|12315|12388|119|110|120)"
 _LITTLE = "的家说在是我你他她要来电用交没不也都就了吗呢报和跟住去有想把被给，。,"
-_D = r"A-Za-z0-9零〇一二三四五六七八九幺两"
+_D = r"A-Za-z0-9零〇一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖"
 # Stars of a number keep company with digits and joints; three of them are no name and no door.
 _STARS = re.compile(rf"[{_D}*](?:[\s\-–—.·/]{{0,2}}[{_D}*])*")
 _MASKED_TWO = re.compile(r"(?<=[一-龥])?[欧司上诸夏皇尉公慕令东南端长宇]\*\*[一-龥]")
@@ -72,10 +72,10 @@ class Scrubber:
 
         `redactor` knows the customer, `asked` is the question that the text answers.
         """
-        said = " ".join(clean(text).replace("＠", "@").split())
+        said = " ".join(clues.plain_width(clean(text)).split())
         # A star of the customer's own would be taken for one of ours.
         said = self._swap_machine(said.replace("*", " ").replace("＊", " "))
-        said = (redactor or self._unknown).text(said, asked=asked)
+        said = (redactor or self._unknown).text(clues.early(said, self._words), asked=asked)
         said = clues.joined(self._places(clues.hide(self._numbers(self._masks(said)), self._words)), self._words)
         for name in sorted(self._find_names(said) if self._find_names else (), key=len, reverse=True):
             said = said.replace(name, self._words.name)

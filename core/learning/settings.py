@@ -55,6 +55,7 @@ class Harm(_Strict):
     survey_days: Positive
     low_score: Annotated[int, Field(ge=1, le=5)]
     half_life_days: Positive
+    phrase_share: Share
 
 
 class Grouping(_Strict):
@@ -76,6 +77,10 @@ class Naming(_Strict):
     least_share: Share
     terms: tuple[str, ...]
     stop: frozenset[str]
+    phrases: frozenset[str]
+    matter: frozenset[str]
+    phrase: str
+    example: str
 
 
 class Faq(_Strict):

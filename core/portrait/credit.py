@@ -93,10 +93,13 @@ def _prepaid(step: Step, span: Span) -> Any:
         select(billed.c.account_id, billed.c.due_on, is_bill[1], -billed.c.fen),
     ).subquery("money")
     sofar = func.sum(money.c.fen).over(partition_by=money.c.account_id, order_by=(money.c.day, money.c.is_bill))
-    rows = select(money.c.account_id, money.c.day, money.c.is_bill, sofar.label("sofar")).subquery("running")
+    of_bill = money.c.is_bill == 1, money.c.fen < 0  # nothing is due of a bill over nothing
+    rows = select(money.c.account_id, money.c.day, and_(*of_bill).label("asks"), sofar.label("sofar")).subquery(
+        "running"
+    )
     r = rows.c
     query = select(r.account_id, func.count(), func.count().filter(r.sofar < 0)).group_by(r.account_id)
-    return query.where(r.is_bill == 1, _due_in_year(r.day, span))
+    return query.where(r.asks, _due_in_year(r.day, span))
 
 
 def _due_in_year(due: Any, span: Span) -> Any:
@@ -121,7 +124,7 @@ def _features(row: dict[str, Any]) -> Values:
 
 
 def _punctual(due: int, late: int) -> Values:
-    return {"on_time_rate": 1 - late / due, "late_count": float(late)} if due else {}
+    return {"on_time_rate": (due - late) / due, "late_count": float(late)} if due else {}
 
 
 def _channel(row: dict[str, Any]) -> str | None:

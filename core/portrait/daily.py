@@ -16,8 +16,7 @@ from core.portrait.sql import DaysBetween, by_key, real
 from core.usage import DailyReading
 
 LEAST_DAYS = 28
-IDLE_KWH = 0.1
-_HAIR = 1e-6  # what differences of large readings may be off where the database has floats
+IDLE = 10  # hundredths of a kWh: a day with less is one on which hardly anything was used
 _LOW = range(LEAST_DAYS // 10 + 1, DAYS // 10 + 2)  # how many days a tenth of the days may be, rounded up
 
 
@@ -29,13 +28,13 @@ def daily_features(session: Session, step: Step, span: Span) -> Portion:
 
 
 def _days(step: Step, span: Span) -> Any:
-    """Return the kWh of each account and day between two readings of neighbouring days."""
+    """Return the use of each account on each day between two neighbouring readings, in whole hundredths of a kWh."""
     of_meter: dict[str, Any] = {"partition_by": DailyReading.meter_id, "order_by": DailyReading.day}
     total = DailyReading.sharp + DailyReading.peak + DailyReading.flat + DailyReading.valley
     readings = (
         select(
             Meter.account_id.label("account_id"), DailyReading.day.label("day"), held_from().label("held_from"),
-            (real(total - func.lag(total).over(**of_meter)) * Meter.multiplier).label("kwh"),
+            (func.round(real(total - func.lag(total).over(**of_meter)) * 100) * Meter.multiplier).label("kwh"),
             func.lag(DailyReading.day).over(**of_meter).label("before"),
         )
         .join(Meter, Meter.id == DailyReading.meter_id)
@@ -56,27 +55,35 @@ def _figures(days: Any) -> Any:
     place = func.row_number().over(partition_by=days.c.account_id, order_by=days.c.kwh)
     weekend = extract("dow", days.c.day).in_((0, 6))
     ranked = select(days.c.account_id, days.c.kwh, place.label("place"), weekend.label("weekend")).subquery("ranked")
-    kwh = ranked.c.kwh
+    kwh, ends = ranked.c.kwh, ranked.c.weekend
     return select(
-        ranked.c.account_id, func.count().label("days"), func.avg(kwh).label("mean"), func.max(kwh).label("most"),
-        func.avg(kwh * kwh).label("square"),
+        ranked.c.account_id, func.count().label("days"), func.sum(kwh).label("sum"), func.max(kwh).label("most"),
+        func.sum(kwh * kwh).label("squares"),
         *(func.sum(kwh).filter(ranked.c.place <= count).label(f"low_{count}") for count in _LOW),
-        func.avg(kwh).filter(ranked.c.weekend).label("weekend"),
-        func.avg(kwh).filter(~ranked.c.weekend).label("workday"),
-        func.count().filter(kwh < IDLE_KWH - _HAIR).label("idle"),
+        func.sum(kwh).filter(ends).label("weekend"), func.count().filter(ends).label("ends"),
+        func.count().filter(kwh < IDLE).label("idle"),
     ).group_by(ranked.c.account_id)  # fmt: skip
 
 
 def _features(row: dict[str, Any]) -> Values:
-    days, mean = row["days"], row["mean"]
+    days = row["days"]
     if days < LEAST_DAYS:
         return {}
     found: Values = {"idle_share": row["idle"] / days}
-    if mean > 0:
+    # Whole numbers, of which Python's sums are exact: equal days have a deviation of nothing, not of a hair.
+    total, squares = int(row["sum"]), int(row["squares"])
+    if total > 0:
         tenth = math.ceil(days / 10)
-        found["load_factor"] = mean / row["most"]
-        found["base_share"] = row[f"low_{tenth}"] / tenth / mean
-        found["volatility"] = math.sqrt(max(0.0, row["square"] - mean * mean)) / mean
-        if row["workday"]:
-            found["weekend_ratio"] = (row["weekend"] or 0.0) / row["workday"]
+        found["load_factor"] = total / (days * int(row["most"]))
+        found["base_share"] = int(row[f"low_{tenth}"]) * days / (tenth * total)
+        found["volatility"] = math.sqrt(max(0, days * squares - total * total)) / total
+        found |= _week(total, int(row["weekend"] or 0), days, row["ends"])
     return found
+
+
+def _week(total: int, weekend: int, days: int, ends: int) -> Values:
+    """Return weekend_ratio; nothing where all readings of one kind of day are missing: that is no closed weekend."""
+    workdays = total - weekend
+    if not ends or ends == days or not workdays:
+        return {}
+    return {"weekend_ratio": weekend * (days - ends) / (ends * workdays)}

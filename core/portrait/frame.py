@@ -21,27 +21,28 @@ SIZE = 50_000
 class Frame:
     """Portraits in the order of their accounts: a row each, a column for each name; what is not known is NaN.
 
+    Single precision is enough for distances and halves the memory; what is held against the bounds of rules is double.
     `extra` holds other columns as they are (segment, thin, user_class), by name.
     """
 
     account_ids: NDArray[np.int64]
-    values: NDArray[np.float32]
+    values: NDArray[np.floating[Any]]
     names: tuple[str, ...]
     extra: dict[str, list[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.account_ids)
 
-    def column(self, name: str) -> NDArray[np.float32]:
+    def column(self, name: str) -> NDArray[np.floating[Any]]:
         """Return one column; raises ValueError if it was not asked for."""
         return self.values[:, self.names.index(name)]
 
 
 def chunks(
     bridge: Database, run_id: int, names: Sequence[str], size: int = SIZE, *, extra: Sequence[str] = (),
-    only_full: bool = False,
+    only_full: bool = False, exact: bool = False,
 ) -> Iterator[Frame]:  # fmt: skip
-    """Give the portraits of a run, so many at a time; `only_full` leaves out the thin ones.
+    """Give the portraits of a run, so many at a time; `only_full` leaves out the thin ones; `exact`: as they are kept.
 
     Each chunk is read in a session of its own, so that nothing stays open while the caller reckons.
 
@@ -59,7 +60,7 @@ def chunks(
         if not rows:
             return
         after = rows[-1][0]
-        yield _frame(rows, tuple(names), tuple(extra))
+        yield _frame(rows, tuple(names), tuple(extra), exact=exact)
 
 
 def load(
@@ -84,8 +85,9 @@ def _column(name: str) -> ColumnElement[Any]:
     return column
 
 
-def _frame(rows: Sequence[Any], names: tuple[str, ...], extra: tuple[str, ...]) -> Frame:
-    count = len(names)
-    values = np.array([row[1 : count + 1] for row in rows], dtype=np.float32).reshape(len(rows), count)
+def _frame(rows: Sequence[Any], names: tuple[str, ...], extra: tuple[str, ...], *, exact: bool = False) -> Frame:
+    count, kind = len(names), np.float64 if exact else np.float32
+    values: NDArray[np.floating[Any]] = np.array([row[1 : count + 1] for row in rows], dtype=kind)
     others = {name: [row[count + 1 + place] for row in rows] for place, name in enumerate(extra)}
-    return Frame(np.array([row[0] for row in rows], dtype=np.int64), values, names, others)
+    ids = np.array([row[0] for row in rows], dtype=np.int64)
+    return Frame(ids, values.reshape(len(rows), count), names, others)

@@ -28,7 +28,8 @@ def payments(step: Step, span: Span, *, also: ColumnElement[bool] = _ALL) -> Row
         Bill.id == Payment.bill_id, Bill.account_id == Account.id, Bill.period_first < Account.held_since
     )
     own = or_(Account.held_since.is_(None), and_(ShanghaiDay(Payment.paid_at) >= Account.held_since, ~earlier.exists()))
-    running = func.sum(fen).over(partition_by=Payment.bill_id, order_by=(Payment.paid_at, Payment.id))
+    of_bill = (Payment.account_id, Payment.bill_id)  # of another account's bill it is free money, as for the balance
+    running = func.sum(fen).over(partition_by=of_bill, order_by=(Payment.paid_at, Payment.id))
     return (
         select(
             Payment.account_id, Payment.bill_id, Payment.paid_at.label("at"), ShanghaiDay(Payment.paid_at).label("day"),
@@ -63,7 +64,7 @@ def settled_bills(step: Step, span: Span, paid: Rows) -> Rows:
             whole(func.coalesce(func.sum(paid.c.fen), 0)).label("named"),
             func.min(paid.c.day).filter(paid.c.sofar >= b.fen).label("reached"),
         )
-        .join(paid, paid.c.bill_id == b.bill_id, isouter=True)
+        .join(paid, and_(paid.c.bill_id == b.bill_id, paid.c.account_id == b.account_id), isouter=True)
         .group_by(b.bill_id, b.account_id, b.month, b.due_on, b.fen)
         .cte("billed")
     )  # fmt: skip

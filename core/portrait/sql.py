@@ -98,6 +98,18 @@ def by_key(session: Session) -> Iterator[None]:
     _say(session, _AS_IT_LIKES)
 
 
+def gauge(database: Database, table: str) -> None:
+    """Let PostgreSQL measure a table in which much was written, in a transaction of its own.
+
+    By itself it does so a minute or more later, and until then plans for a run that it has never heard of expect a
+    handful of rows and find a million. SQLite's plans do not depend on how many rows there are.
+    """
+    if database.engine.dialect.name == "postgresql":
+        with database.transaction() as session:
+            patient(session)
+            session.execute(text(f"ANALYZE {table}"))
+
+
 def real(value: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[float]:
     """Return an exact number as a float of eight bytes."""
     return cast(value, Double)

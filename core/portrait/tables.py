@@ -97,7 +97,7 @@ class PortraitEvent(BridgeBase):
     account_no: Mapped[str] = mapped_column(String(13))
     customer_no: Mapped[str | None] = mapped_column(String(12), index=True)
     at: Mapped[datetime] = mapped_column(Instant)
-    kind: Mapped[str] = mapped_column(String(20))  # large_payment | application | special_need | cleared | complaint
+    kind: Mapped[str] = mapped_column(String(20))  # core.segment.rules.EventKind
     cause: Mapped[str] = mapped_column(String(80))
     segment: Mapped[str | None] = mapped_column(String(16))  # what it makes of the account, if anything
     tags: Mapped[list[str]] = mapped_column(JSON, default=list)  # what it adds

@@ -16,8 +16,9 @@ from core.mode import WAITING, WITH_PERSON
 from core.recommend.engines import Case, offer_of
 from core.recommend.nothing import Nothing
 from core.recommend.offer import Offer
+from core.recommend.refusals import refused
 from core.recommend.rules import Rules
-from core.recommend.tables import ALL, Recommendation, Refusal
+from core.recommend.tables import ALL, Recommendation
 
 HELD_OUT = "held_out"
 _PARTS = 10_000  # of the keyed hash: hundredths of a percent
@@ -40,11 +41,6 @@ def month_of(now: datetime) -> date:
     return first_of_month(now.astimezone(SHANGHAI).date())
 
 
-def refused(session: Session, customers: Collection[str]) -> frozenset[str]:
-    """Return the kinds that any of these customers never wants to hear of again; `*` stands for all."""
-    return frozenset(session.scalars(select(Refusal.kind).where(Refusal.customer_no.in_(list(customers)))))
-
-
 def is_due(
     session: Session, rules: Rules, *, customers: Collection[str], talks: Sequence[str], now: datetime
 ) -> bool:  # fmt: skip
@@ -53,7 +49,7 @@ def is_due(
     A customer had one too who was told of somebody else's account (their parents'), in whichever conversation of
     theirs. Who is held out counts as if they had been told: both groups are looked at equally often.
     """
-    if ALL in refused(session, customers):
+    if ALL in refused(session, customers, talks):
         return False
     recent, spoken = now - timedelta(days=rules.apart_days), now - timedelta(days=rules.talk_days)
     theirs = select(Conversation.id).where(Conversation.customer_no.in_(list(customers)))
@@ -67,9 +63,17 @@ def is_due(
     return session.scalar(found.limit(1)) is None
 
 
-def is_quiet(session: Session, rules: Rules, *, talks: Sequence[str], now: datetime) -> bool:
-    """Tell whether a person has or lately had the conversation, or it was about something that matters more."""
-    ids, since = list(talks), now - timedelta(hours=rules.quiet_hours)
+def is_quiet(
+    session: Session, rules: Rules, *, talks: Sequence[str], now: datetime, customers: Collection[str] = ()
+) -> bool:  # fmt: skip
+    """Tell whether a person has or lately had the conversation, or it was about something that matters more.
+
+    Who reports an outage over the telephone's app and asks for the bill on the web page is one: so do the other
+    conversations of the customers count.
+    """
+    since = now - timedelta(hours=rules.quiet_hours)
+    others = select(Conversation.id).where(Conversation.customer_no.in_(customers), Conversation.last_at >= since)
+    ids = [*talks, *session.scalars(others.limit(_LATEST))] if customers else list(talks)
     with_person = select(Conversation.id).where(Conversation.id.in_(ids), Conversation.mode.in_(WAITING | WITH_PERSON))
     if session.scalar(with_person.limit(1)) is not None:
         return True

@@ -19,9 +19,10 @@ from core.clock import add_months
 from core.energy_data import EnergyFacts
 from core.errors import BusinessError
 from core.payment import balance_of
+from core.recommend.basic_charge import basic_charges
 from core.recommend.offer import Offer
 from core.recommend.rules import Rules
-from core.saving import Advice, advise
+from core.saving import Advice, Measure, advise
 from core.saving_business import Checks, check_business
 from core.tariff import TariffBook, TariffInputError, saved_yuan, split_by_tier
 from core.tariff_choice import tariff_choice
@@ -30,6 +31,7 @@ from core.tier_year import TierYear, counts_earlier, tier_year
 YEAR = 12
 _CENT = Decimal("0.01")
 _CHARGING, _HOME = "charging", "residential"
+_NEW_CONTRACT = "contract_demand"  # the form of whoever stays with a contract demand, of another height
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ def tier_warning(case: Case) -> Offer | None:
     if year is None or year.next_on is None or year.daily_kwh is None or year.next_price is None:
         return None
     left = year.days_left(case.today)
-    if left is None or left > case.rules.kinds["tier_warning"].within_days:
-        return None
+    if left is None or left > case.rules.kinds["tier_warning"].within_days or year.next_on < case.today:
+        return None  # a day that is past was reckoned from readings that are old: nobody knows where the meter stands
     if counts_earlier(case.session, account=case.account, today=case.today):
         return None
     kwh, yuan = _beyond(year)
@@ -124,11 +126,19 @@ def saving_measure(case: Case) -> Offer | None:
         return None
     advice = _advice(case)
     best = next((one for one in advice.measures if not one.key.startswith("shift_charging")), None)
-    if best is None:
+    if best is None or len(advice.use.months) < case.rules.kinds["saving_measure"].least_months:
+        return None  # of a few months nobody knows what a year saves
+    if _touches_free(case.account, advice, best):
         return None
     figures = {"measure": best.key, "low": str(best.yuan_low), "high": str(best.yuan_high)}
     figures |= {name: str(value) for name, value in best.figures.items()}
     return Offer("saving_measure", best.yuan_low, figures | _of_advice(advice), _paid(case), best)
+
+
+def _touches_free(account: Account, advice: Advice, measure: Measure) -> bool:
+    """Tell whether the saved kWh might be some that are free each month: the advice counts a price for each of them."""
+    least = min(month.usage.total for month in advice.use.months)
+    return account.free_kwh > 0 and least - measure.kwh_high / YEAR < account.free_kwh
 
 
 def power_factor(case: Case) -> Offer | None:
@@ -139,24 +149,29 @@ def power_factor(case: Case) -> Offer | None:
         return None
     figures = {
         "factor": str(found.factor), "target": str(found.target), "paid": str(found.paid),
-        "at_target": str(found.at_target), "kvar": str(found.kvar), **_of_bills(checks),
+        "at_target": str(found.at_target), "kvar": str(found.kvar), **_of_bills(case, checks),
     }  # fmt: skip
     return Offer("power_factor", found.saving, figures, checks.total)
 
 
 def demand_capacity(case: Case) -> Offer | None:
-    """The basic charge by capacity where that by demand cost more (core.saving_business)."""
+    """The basic charge by another method: capacity, measured or contract demand (core.recommend.basic_charge)."""
     checks = _checks(case)
-    found = checks.basic if checks else None
-    if checks is None or found is None or found.saving is None or found.other is None:
+    if checks is None or len(checks.bills) < case.rules.kinds["demand_capacity"].least_months:
         return None
-    if len(checks.bills) < case.rules.kinds["demand_capacity"].least_months:
+    found = basic_charges(checks.bills, case.book, case.account.capacity_kva)
+    if found is None or found.best is None:
         return None
+    method, yuan = found.best
     figures = {
-        "paid": str(found.paid), "other": str(found.other), "edge": str(found.break_even_kw),
-        "capacity": str(case.account.capacity_kva), **_of_bills(checks),
+        "paid": str(found.paid), "other": str(yuan), "method_now": found.now, "method": method,
+        "edge": str(found.edge_kw), "capacity": str(case.account.capacity_kva), **_of_bills(case, checks),
     }  # fmt: skip
-    return Offer("demand_capacity", found.saving, figures, checks.total)
+    if method == "contract":
+        figures |= {"contract": str(found.contract_kw), "most": str(found.highest_kw)}
+    if method == found.now:
+        figures["start"] = _NEW_CONTRACT
+    return Offer("demand_capacity", found.paid - yuan, figures, checks.total)
 
 
 def instalments(case: Case) -> Offer | None:
@@ -227,8 +242,11 @@ def _of_advice(advice: Advice) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _of_bills(checks: Checks) -> dict[str, str]:
-    return {"months": str(len(checks.bills)), **_span(checks.bills[0].month, checks.bills[-1].month)}
+def _of_bills(case: Case, checks: Checks) -> dict[str, str]:
+    first, last = checks.bills[0], checks.bills[-1]
+    status = case.book.plan(last.plan_code, last.month).status
+    unsure = "" if status == "verified" else "1"
+    return {"months": str(len(checks.bills)), "unsure": unsure, **_span(first.month, last.month)}
 
 
 def _span(first: date, last: date) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -15,18 +15,16 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from core.conversation import Conversation
 from core.locking import one_at_a_time
 from core.proactive.choices import customer
-from core.proactive.tables import OFFER, Choice
-from core.recommend.choosing import HELD_OUT, is_due, is_quiet, month_of, refused
+from core.recommend.choosing import HELD_OUT, is_due, is_quiet, month_of
+from core.recommend.refusals import BadOffer, refuse, refused, speaking
 from core.recommend.rules import Rules
-from core.recommend.tables import ALL, RECOMMENDATIONS, Recommendation, Refusal
+from core.recommend.tables import ALL, RECOMMENDATIONS, Recommendation
 
 SHOWN, ACCEPTED, REFUSED = "shown", "accepted", "refused"
-
-
-class BadOffer(ValueError):
-    """What a signed command says is no recommendation, or no answer to one."""
+ANSWERED = timedelta(days=1)  # so long a turn may take, with all crashes
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,21 @@ class Told:
 
 @dataclass(frozen=True)
 class Decided:
-    """What a customer said to a recommendation: `accepted`, `refused` (this time), or never again the kinds `never`."""
+    """What a customer said to a recommendation: `accepted`, `refused` (this time), or never again the kinds `never`.
+
+    `customers`: whose word it is, none where nothing is proved of who speaks; `of`: the account of what was told, and
+    the instant of the question beside whose answer that was.
+    """
 
     customers: tuple[str, ...]
     state: str | None = None
     never: str | None = None  # a kind, or `*`
+    of: tuple[str, datetime] | None = None
 
     def said(self) -> dict[str, Any]:
         """Return what the command says."""
-        return {"customers": list(self.customers), "state": self.state, "never": self.never}
+        of = None if self.of is None else [self.of[0], self.of[1].isoformat()]
+        return {"customers": list(self.customers), "state": self.state, "never": self.never, "of": of}
 
 
 def read(said: Mapping[str, Any]) -> Told | Decided:
@@ -72,10 +76,12 @@ def read(said: Mapping[str, Any]) -> Told | Decided:
         BadOffer: if it is none.
     """
     customers = said.get("customers")
-    if not isinstance(customers, list) or not customers or not all(isinstance(one, str) and one for one in customers):
+    if not isinstance(customers, list) or not all(isinstance(one, str) and one for one in customers):
         raise BadOffer("no customers")
     if "account" not in said:
         return _decided(tuple(customers), said)
+    if not customers:
+        raise BadOffer("nobody is told")
     kind, basis, segment = said.get("kind"), said.get("basis"), said.get("segment")
     if kind not in RECOMMENDATIONS or not isinstance(basis, dict) or not isinstance(segment, str | None):
         raise BadOffer(f"no recommendation of kind {kind}")
@@ -95,9 +101,9 @@ def keep(
     what the other has written.
     """
     _one_at_a_time(session, told.customers)
-    if {ALL, told.kind} & refused(session, told.customers):
+    if {ALL, told.kind} & refused(session, told.customers, talks):
         return False
-    if is_quiet(session, rules, talks=talks, now=now) or not is_due(
+    if is_quiet(session, rules, talks=talks, now=now, customers=told.customers) or not is_due(
         session, rules, customers=told.customers, talks=talks, now=now
     ):
         return False
@@ -114,38 +120,33 @@ def keep(
     return True
 
 
-def decide(session: Session, decided: Decided, *, now: datetime) -> None:
-    """Keep what a customer said to their latest recommendation; a refusal for ever also ends offers by notice.
+def decide(
+    session: Session, decided: Decided, *, now: datetime, conversation: Conversation | None = None,
+    talks: Collection[str] = (),
+) -> None:  # fmt: skip
+    """Keep what a customer said to a recommendation; a refusal for ever also ends offers by notice.
 
-    Saying it again changes nothing.
+    What is named (`of`) is decided, and of what was told in these talks or to these customers; if nothing is named, the
+    latest. Saying it again changes nothing. A refusal for ever is theirs who say it in `conversation`.
     """
     _one_at_a_time(session, decided.customers)
-    query = select(Recommendation).where(
-        Recommendation.customer_no.in_(decided.customers), Recommendation.state != HELD_OUT
-    )
-    row = session.scalar(query.order_by(Recommendation.shown_at.desc()).limit(1))
-    state = REFUSED if decided.never else decided.state
+    state, row = REFUSED if decided.never else decided.state, _told(session, decided, talks)
     if row is not None and state is not None and row.state == SHOWN:
         row.state, row.decided_at = state, now
     if decided.never:
-        for customer_no in decided.customers:
-            refuse(session, customer_no, decided.never, now=now)
+        subjects = [customer(one) for one in decided.customers]
+        for subject in subjects if conversation is None else speaking(session, conversation, decided.customers):
+            refuse(session, subject, decided.never, now=now)
 
 
-def refuse(session: Session, customer_no: str, kind: str, *, now: datetime) -> None:
-    """Note that a customer never wants to hear of a kind (or of any, `*`) again.
-
-    Raises:
-        BadOffer: if there is no such kind.
-    """
-    if kind not in (ALL, *RECOMMENDATIONS):
-        raise BadOffer(f"no kind {kind}")
-    if session.get(Refusal, (customer_no, kind)) is None:
-        session.add(Refusal(customer_no=customer_no, kind=kind, at=now))
-    choice = session.get(Choice, (customer(customer_no), OFFER)) if kind == ALL else None
-    if choice is not None and choice.wanted:
-        choice.wanted, choice.changed_at = False, now
-    session.flush()
+def _told(session: Session, decided: Decided, talks: Collection[str]) -> Recommendation | None:
+    theirs = Recommendation.customer_no.in_(decided.customers) | Recommendation.conversation_id.in_(talks)
+    query = select(Recommendation).where(theirs, Recommendation.state != HELD_OUT)
+    if decided.of is not None:
+        account_no, asked_at = decided.of
+        written = Recommendation.shown_at >= asked_at, Recommendation.shown_at < asked_at + ANSWERED
+        query = query.where(Recommendation.account_no == account_no, *written)
+    return session.scalar(query.order_by(Recommendation.shown_at.desc()).limit(1))
 
 
 def _one_at_a_time(session: Session, customers: Collection[str]) -> None:
@@ -160,4 +161,15 @@ def _decided(customers: tuple[str, ...], said: Mapping[str, Any]) -> Decided:
         raise BadOffer("no answer to a recommendation")
     if (state is None) == (never is None):
         raise BadOffer("an answer is one of two")
-    return Decided(customers, state, never)
+    return Decided(customers, state, never, _of(said.get("of")))
+
+
+def _of(said: object) -> tuple[str, datetime] | None:
+    if said is None:
+        return None
+    if not isinstance(said, list) or len(said) != 2:
+        raise BadOffer("no recommendation is named")
+    try:
+        return str(said[0]), datetime.fromisoformat(str(said[1]))
+    except ValueError as error:
+        raise BadOffer("no instant") from error

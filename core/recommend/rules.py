@@ -49,7 +49,7 @@ class After(_Strict):
 
 
 class KindRule(_Strict):
-    """From what on a kind is worth saying, and where 怎么办理 leads."""
+    """From what on a kind is worth saying, and where 怎么办理 leads; `again`: what reckons it anew, later."""
 
     least_yuan: Decimal = Field(ge=0)
     least_percent: Decimal = Field(ge=0)
@@ -59,11 +59,14 @@ class KindRule(_Strict):
     high_bill: Decimal = Field(default=Decimal(0), ge=0)
     start: str = ""
     leads: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _leads_somewhere(self) -> Self:
         if bool(self.start) == bool(self.leads):
             raise ValueError("say either start or leads")
+        if bool(self.start) != bool(self.again):
+            raise ValueError("what opens a form needs to say what reckons it again")
         return self
 
 
@@ -76,12 +79,13 @@ class EffectRule(_Strict):
 
 
 class CampaignRule(_Strict):
-    """What a campaign may not say, how long its text and its life are."""
+    """What a campaign may not say, how long its text and its life are, and the days between two of one customer."""
 
     segment_words: tuple[str, ...]
     pressure_words: tuple[str, ...]
     longest: int = Field(gt=0)
     good_days: int = Field(gt=0)
+    apart_days: int = Field(ge=0)
 
 
 class Rules(_Strict):

@@ -42,10 +42,13 @@ class Recommendation(BridgeBase):
 
 
 class Refusal(BridgeBase):
-    """A customer wants no recommendation of a kind (or of any, `*`) ever again."""
+    """Somebody wants no recommendation of a kind (or of any, `*`) ever again.
+
+    `subject`: customer:<number>, or while it is not known who it is user:<id> of a channel, or talk:<conversation>.
+    """
 
     __tablename__ = "recommendation_refusals"
-    customer_no: Mapped[str] = mapped_column(String(12), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(48), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
     at: Mapped[datetime] = mapped_column(Instant)
 

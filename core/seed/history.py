@@ -22,6 +22,7 @@ from core.db import Database
 from core.desk_note import DeskNote
 from core.fields import Keyring
 from core.handoff.tables import Handoff, HandoffEvent
+from core.notice import Notice
 from core.outage import Outage, OutageNode, OutageReport, OutageSubscriber
 from core.promise import Promise
 from core.quality import QualityScore
@@ -122,7 +123,7 @@ def _write_orders(session: Session, rows: WorkOrderRows) -> None:
     tables = (
         (WorkOrder, rows.orders), (OrderEvent, rows.order_events), (Outage, rows.outages),
         (OutageNode, rows.outage_nodes), (OutageReport, rows.reports), (OutageSubscriber, rows.subscribers),
-        (Promise, rows.promises),
+        (Promise, rows.promises), (Notice, rows.notices),
     )  # fmt: skip
     for model, content in tables:
         _insert(session, model, content)

@@ -19,6 +19,7 @@ from core.handoff.book import Book
 from core.promise import Commitments
 from core.quality import Sheet
 from core.safety import SafetyLine
+from core.seed.history_news import News, NewsShare
 from core.seed.region import DemoDataError, read
 
 FALLBACK = "nlu_fallback"
@@ -74,7 +75,6 @@ class Words(_Strict):
     month: str
     fallback: Lines
     suspected: str
-    restored: str
     filed: str
     left_queue: str
     customer: CustomerLines
@@ -174,6 +174,7 @@ class Days(_Strict):
     weather: _Weather
     bad: _Every
     outages: _Outages
+    news: NewsShare
     orders: dict[str, _Orders]
     kept: Share
 
@@ -191,6 +192,7 @@ class Material:
     commitments: Commitments
     sheet: Sheet
     safety: SafetyLine
+    news: News
 
     @classmethod
     def load(cls, data_dir: Path) -> Self:
@@ -205,7 +207,7 @@ class Material:
             themes, read(demo / "talks_words.yaml", Words), read(demo / "talks_days.yaml", Days),
             training_messages(data_dir / "nlu"), book, BusinessTable.load(data_dir / "business"),
             Commitments.load(data_dir / "promises.yaml"), Sheet.load(data_dir / "desk" / "quality.yaml"),
-            SafetyLine.load(data_dir / "safety.yaml"),
+            SafetyLine.load(data_dir / "safety.yaml"), News.load(data_dir / "wording.yaml"),
         )  # fmt: skip
         made.check()
         return made

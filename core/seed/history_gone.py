@@ -13,6 +13,7 @@ from core.db import Database
 from core.desk_note import DeskNote
 from core.handoff.tables import Handoff, HandoffEvent
 from core.learning.tables import LearningItem
+from core.notice import Notice
 from core.promise import Promise
 from core.quality import QualityScore
 from core.seed.history_log import MARK
@@ -37,6 +38,7 @@ def take_away(bridge: Database, workorder: Database) -> int:
         for some in _chunks(talks):
             session.execute(delete(Promise).where(Promise.conversation_id.in_(some), Promise.moved_to.is_not(None)))
             session.execute(delete(Promise).where(Promise.conversation_id.in_(some)))
+            session.execute(delete(Notice).where(Notice.conversation_id.in_(some)))
         session.execute(delete(WorkOrder).where(WorkOrder.cause.startswith(MARK, autoescape=True)))
     with bridge.transaction() as session:
         for some in _chunks(talks):

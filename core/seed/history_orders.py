@@ -21,6 +21,7 @@ from core.handoff.tables import HandoffEvent
 from core.outage import FAULT, Outage
 from core.seed.history_data import Material
 from core.seed.history_days import Dark
+from core.seed.history_heard import SAID_AFTER
 from core.seed.history_log import MARK, CaseLog
 from core.seed.history_people import People
 from core.seed.history_talk import Told
@@ -67,6 +68,7 @@ class WorkOrderRows:
     reports: list[Row] = field(default_factory=list)
     subscribers: list[Row] = field(default_factory=list)
     promises: list[Row] = field(default_factory=list)
+    notices: list[Row] = field(default_factory=list)
 
     @classmethod
     def behind(
@@ -85,7 +87,7 @@ class WorkOrderRows:
     def dark(self, dark: Dark, told: Sequence[Told]) -> None:
         """Write an outage with those who reported it."""
         node, number = self.people.nodes[dark.node], next(self.outage_ids)
-        said = dark.began + timedelta(minutes=12)
+        said = dark.began + SAID_AFTER
         self.outages.append({
             "id": number, "outage_no": self.outage_numbers.next(dark.began), "kind": FAULT, "state": "restored",
             "cause": dark.cause, "area": node.reach, "district": node.district, "area_class": node.area_class,
@@ -102,6 +104,13 @@ class WorkOrderRows:
             })  # fmt: skip
             self.subscribers.append({"outage_id": number, "conversation_id": talk, "since": at})
             self._promise("outage", number, promise.RESTORE, dark.expected, max(at, said), dark.restored, talk)
+            self.notices += [
+                {
+                    "key": f"outage:{number}:{news.name}:{talk}", "conversation_id": talk, "wording": news.wording,
+                    "values": dict(news.values), "created_at": news.created_at, "delivered_at": news.delivered_at,
+                }
+                for news in one.news
+            ]  # fmt: skip
 
     # -- orders
 
@@ -121,8 +130,7 @@ class WorkOrderRows:
             "title": what["title"], "kind": what["kind"], "family": what["family"], "priority": what["priority"],
             "state": states[-1], "customer_no": told.log.customer_no, "conversation_id": told.log.id, "urges": 0,
             "escalated_at": None, "opened_at": at, "updated_at": times[-1], "closed_at": times[-1],
-            "account_no": home.account_no if home else None, "district": home.district if home else None,
-            "area_class": home.area_class if home else None, "place_code": home.transformer if home else None,
+            "account_no": home.account_no if home else None, **self._place(told),
             **self._ciphers(order_no, what["description"]),
         }  # fmt: skip
         self.orders.append(row)
@@ -138,16 +146,26 @@ class WorkOrderRows:
             description, category = complaint.text, complaint.category
         elif "{" in category:
             category = category.partition("→{")[0]
-        at, home = told.filed_at, told.plan.home
+        at = told.filed_at
         assert at is not None
         due = deadline(at, business.limit.amount, business.limit.unit).at if business.limit else at + timedelta(hours=6)
         if business.promise == promise.ARRIVAL:
-            due = self.material.commitments.arrival(home.area_class if home else "city", at) or due
+            due = self.material.commitments.arrival(self._place(told)["area_class"] or "city", at) or due
         return {
             "kind": business.key, "title": business.title, "category": category, "family": business.key,
             "priority": business.priority, "description": description, "promise": business.promise, "due": due,
             "repair": business.promise == promise.ARRIVAL,
         }  # fmt: skip
+
+    def _place(self, told: Told) -> Row:
+        """Return where it is: at home, or where the power was gone; nobody knows where else."""
+        home, dark = told.plan.home, told.plan.dark
+        if home is not None:
+            return {"district": home.district, "area_class": home.area_class, "place_code": home.transformer}
+        if dark is None:
+            return {"district": None, "area_class": None, "place_code": None}
+        node = self.people.nodes[dark.node]
+        return {"district": node.district, "area_class": node.area_class, "place_code": node.code}
 
     def _danger(self, told: Told) -> Row:
         danger = self.material.safety.detect(told.plan.text) or self.material.safety.general()
@@ -188,9 +206,9 @@ class WorkOrderRows:
             self._promise(
                 "order", number, what["promise"], what["due"], at, kept.get(what["promise"], done), told.log.id
             )  # fmt: skip
-        arrived, home = reached.get("arrived"), told.plan.home
-        if arrived is not None and home is not None:
-            due = self.material.commitments.restore(home.area_class, arrived)
+        arrived, area_class = reached.get("arrived"), self._place(told)["area_class"]
+        if arrived is not None:
+            due = self.material.commitments.restore(area_class, arrived)
             if due is not None:
                 self._promise("order", number, promise.RESTORE, due, arrived, done, told.log.id)
 

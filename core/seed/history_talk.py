@@ -13,6 +13,7 @@ from core.seed.history_case import Way
 from core.seed.history_data import FALLBACK, Material
 from core.seed.history_days import Plan
 from core.seed.history_desk import Desk
+from core.seed.history_heard import Given, tell
 from core.seed.history_log import CaseLog, TalkLog
 
 CATEGORIES = {  # of the desk (data/desk/options.yaml), by what the customer wants; others are `no_matter`
@@ -46,6 +47,7 @@ class Told:
     order: str | None = None
     filed_at: datetime | None = None
     wrong: list[int] = field(default_factory=list)
+    news: list[Given] = field(default_factory=list)  # of the outage that was reported
 
 
 class Teller:
@@ -234,11 +236,11 @@ class Teller:
             told.filed_at = row["ended_at"] - timedelta(seconds=1)
 
     def _back(self, told: Told) -> None:
-        """Tell who reported that the power had gone that it is back."""
+        """Tell who reported that the power had gone when it will be back, and that it is."""
         dark = told.plan.dark
         if dark is None:
             return
-        told.log.now = max(told.log.now, dark.restored) + timedelta(seconds=30)
-        if told.log.now < self._limit:
-            clock = dark.restored.astimezone(SHANGHAI).strftime("%H:%M")
-            told.log.system(self._material.words.restored.format(area=dark.area, at=clock))
+        material = self._material
+        told.news = tell(
+            told.log, dark, told.plan.at, news=material.news, share=material.days.news, limit=self._limit
+        )  # fmt: skip

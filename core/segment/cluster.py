@@ -17,8 +17,9 @@ _BLOCK = 50_000
 
 
 def fit(matrix: Matrix, k: int, *, seed: int, starts: int) -> Centres:
-    """Return the centres of k clusters, (k, columns), the best of some starts."""
-    made = KMeans(n_clusters=k, n_init=starts, random_state=seed).fit(matrix)
+    """Return the centres of k clusters, (k, columns), the best of some starts; fewer where fewer rows differ."""
+    most = min(k, len(np.unique(matrix, axis=0)))
+    made = KMeans(n_clusters=most, n_init=starts, random_state=seed).fit(matrix)
     return np.asarray(made.cluster_centers_, dtype=np.float64)
 
 

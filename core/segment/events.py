@@ -56,6 +56,24 @@ def take_back(session: Session, *, order_no: str, account_no: str | None, custom
     session.execute(delete(PortraitEvent).where(of_order))
 
 
+def cause_of_payment(payment_id: int, what: str) -> str:
+    """Return the cause of what a payment means for its account."""
+    return f"payment:{payment_id}:{what}"
+
+
+def payment_of(cause: str) -> int | None:
+    """Return the payment that such a cause names, None if it is of something else."""
+    kind, _, rest = cause.partition(":")
+    number = rest.partition(":")[0]
+    return int(number) if kind == "payment" and number.isdigit() else None
+
+
+def take_back_payment(session: Session, payment_id: int) -> None:
+    """Take away what a payment brought about."""
+    begins = PortraitEvent.cause.startswith(cause_of_payment(payment_id, ""), autoescape=True)
+    session.execute(delete(PortraitEvent).where(begins))
+
+
 @cache
 def _rules() -> Rules:
     return load_rules(DATA)

@@ -82,14 +82,22 @@ def tags_of(frame: Frame, rules: Rules, thresholds: Mapping[str, float]) -> list
 
 
 def cut(values: NDArray[np.float32], top: float) -> float | None:
-    """Return the figure from which on a value is among the highest share; None where nothing is known.
+    """Return the figure from which on a value is among the highest share; None where nobody stands out.
 
-    It is one step of a float below the value itself, so that rounding to single precision excludes nobody.
+    Where more have one and the same figure than the share allows, those above it are meant: if all are alike, nobody is
+    among the highest. It is one step of a float below the value itself, so that rounding to single precision excludes
+    nobody.
     """
     known = values[~np.isnan(values)]
     if not len(known):
         return None
-    return float(np.nextafter(np.float32(np.quantile(known, 1 - top, method="higher")), np.float32(-np.inf)))
+    lowest = np.quantile(known, 1 - top, method="higher")
+    if (known >= lowest).sum() > np.ceil(top * len(known)):
+        above = known[known > lowest]
+        if not len(above):
+            return None
+        lowest = above.min()
+    return float(np.nextafter(np.float32(lowest), np.float32(-np.inf)))
 
 
 def cluster_names(layers: Layers, values: Matrix, labels: NDArray[np.int64], known: Segmentation) -> list[str]:

@@ -96,7 +96,7 @@ def place_all(
 ) -> Tally:  # fmt: skip
     """Place every account of a run and write it down; `each` hears how many are done after every chunk."""
     tally, done = Tally(known.method.names), 0
-    for frame in chunks(bridge, run_id, FEATURES, known.method.chunk, extra=CLASSES):
+    for frame in chunks(bridge, run_id, FEATURES, known.method.chunk, extra=CLASSES, exact=True):
         rows = _placed(frame, layers, known, thresholds)
         with bridge.transaction() as session:
             _write(session, run_id, rows)
@@ -111,7 +111,7 @@ def _placed(frame: Frame, layers: Layers, known: Segmentation, thresholds: Mappi
     good = usable_of(frame, names)
     thin = [None if ok else why or GAPS for ok, why in zip(good, frame.extra["thin"], strict=True)]
     classes = np.array(frame.extra["user_class"], dtype=object)
-    labels = layers.assign(picked(frame.values, frame.names, names), classes)
+    labels = layers.assign(picked(frame.values, frame.names, names).astype(np.float32), classes)  # as they were made
     frame.extra["thin"][:] = thin
     segments, tags = segments_of(frame, known.rules, thresholds), tags_of(frame, known.rules, thresholds)
     return [

@@ -16,7 +16,7 @@ from core.portrait.tables import FEATURES
 from core.segment.tables import SEGMENTS
 
 CLASSES = ("user_class", "pay_channel", "area_class", "customer_kind", "thin")  # columns that hold a word
-EventKind = Literal["large_payment", "application", "special_need", "cleared", "complaint"]
+EventKind = Literal["large_payment", "application", "special_need", "cleared", "complaint", "given_up"]
 
 
 Model = TypeVar("Model", bound=BaseModel)

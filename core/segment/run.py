@@ -13,27 +13,33 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from core.clock import Clock, system_clock
+from core.clock import SHANGHAI, Clock, system_clock
 from core.db import Database
 from core.portrait.build import Sources, build
 from core.portrait.frame import Frame, chunks
-from core.portrait.sql import long_reading
+from core.portrait.sql import gauge, long_reading
+from core.portrait.tables import Portrait
 from core.segment import runs
 from core.segment.classify import Labels, in_words
 from core.segment.clean import usable_of
 from core.segment.drift import bins_of, drift, moves
 from core.segment.layers import Classes, Layers, Part, TooFewAccounts, fit_layers
-from core.segment.lock import AlreadyRunning, alone
+from core.segment.lock import AlreadyRunning, Check, LockLost, alone
 from core.segment.method import Segmentation
 from core.segment.names import cluster_names, cut, explained
 from core.segment.place import Tally, place_all
 from core.segment.scale import Matrix, picked
 from core.segment.tree import grow
 
-__all__ = ["AlreadyRunning", "TooFewAccounts", "segment"]
+__all__ = ["AlreadyRunning", "BadDay", "LockLost", "TooFewAccounts", "segment"]
 
 Progress = Callable[[str, int, int], None]
+FIRST_DAY = date(2000, 1, 1)
 _MODEL_VERSION = 1
+
+
+class BadDay(Exception):
+    """A run cannot be as of this day; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class _Run:
     labels: Labels
     progress: Progress
     clock: Clock
+    check: Check  # that nobody else is at it
 
     @property
     def bridge(self) -> Database:
@@ -67,15 +74,18 @@ def segment(
     """Make a run and publish it; return its id. `labels`: names and units of features, for the rules in words.
 
     Raises:
+        BadDay: if the day has not come yet, or is before there were any of these data; nothing was done.
         AlreadyRunning: if another process is at it.
+        LockLost: if another may be at it by now, since the server dropped a connection; the next run goes on with it.
         TooFewAccounts: if no account has enough history; the run has failed, and the one in use stays.
     """
-    with alone(sources.bridge), threadpool_limits(limits=1):  # others answer customers on this machine
+    _check(as_of, clock().astimezone(SHANGHAI).date())
+    with alone(sources.bridge) as check, threadpool_limits(limits=1):  # others answer customers on this machine
         begun = runs.begin(
             sources.bridge, as_of=as_of, seed=seed, settings=settings.settings(),
             resume_hours=settings.method.resume_hours, now=clock(),
         )  # fmt: skip
-        one = _Run(sources, begun.run_id, seed, settings, labels or {}, progress, clock)
+        one = _Run(sources, begun.run_id, seed, settings, labels or {}, progress, clock, check)
         if begun.stage == runs.FEATURES_STAGE:
             build(
                 sources, begun.run_id, as_of=begun.as_of, after=begun.cursor, progress=progress, clock=clock
@@ -89,8 +99,17 @@ def segment(
         return begun.run_id
 
 
+def _check(as_of: date, today: date) -> None:
+    if as_of > today:
+        raise BadDay(f"{as_of} has not come yet, today is {today}: nothing could be known of the days between")
+    if as_of < FIRST_DAY:
+        raise BadDay(f"{as_of} is before {FIRST_DAY}: there are no data of the two years before it")
+
+
 def _reckon(one: _Run) -> None:
     """Do all that follows the features."""
+    one.check()
+    gauge(one.bridge, Portrait.__tablename__)
     runs.reach(one.bridge, one.run_id, runs.CLUSTERS_STAGE, now=one.clock())
     sample, thresholds = _scanned(one)
     layers, decided = fit_layers(sample.values, sample.classes, one.known.method, seed=one.seed)
@@ -104,6 +123,8 @@ def _reckon(one: _Run) -> None:
     )  # fmt: skip
     found = _summed_up(one, tally, record)
     runs.reach(one.bridge, one.run_id, runs.NAMES_STAGE, now=one.clock(), **found)
+    gauge(one.bridge, Portrait.__tablename__)  # before anybody reads it
+    one.check()
     runs.publish(one.bridge, one.run_id, now=one.clock())
 
 

@@ -6,14 +6,15 @@ All but the readers hold `core.segment.lock.alone`: a run that is `running` then
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from core.clock import SHANGHAI
 from core.db import Database
-from core.portrait.tables import Portrait
+from core.portrait.tables import Portrait, PortraitEvent
 from core.segment.tables import FAILED, PUBLISHED, RETIRED, RUNNING, SegmentRun
 
 FEATURES_STAGE, CLUSTERS_STAGE, NAMES_STAGE = "features", "clusters", "names"
@@ -106,15 +107,31 @@ def fail(bridge: Database, run_id: int, why: str, *, now: datetime) -> None:
 
 
 def prune(bridge: Database, *, keep: int) -> list[int]:
-    """Take away the portraits of all runs but the newest published ones; return whose. The runs' records stay."""
+    """Take away the portraits of all runs but the newest published ones; return whose. The runs' records stay.
+
+    Events go that are older than all runs that keep their portraits: nobody asks for them any more.
+    """
     with bridge.reading() as session:
         ids = select(SegmentRun.id).where(SegmentRun.state.in_((PUBLISHED, RETIRED))).order_by(SegmentRun.id.desc())
         kept = set(session.scalars(ids.limit(keep)))
+        oldest = session.scalar(select(func.min(SegmentRun.as_of)).where(SegmentRun.id.in_(kept)))
         over = select(SegmentRun.id).where(SegmentRun.state != RUNNING, SegmentRun.id.not_in(kept))
         old = [run_id for run_id in session.scalars(over.order_by(SegmentRun.id)) if _has_portraits(session, run_id)]
     for run_id in old:
         _take_away(bridge, run_id)
+    if oldest is not None:
+        _forget_events(bridge, datetime.combine(oldest, time(), SHANGHAI))
     return old
+
+
+def _forget_events(bridge: Database, before: datetime) -> None:
+    some = select(PortraitEvent.id).where(PortraitEvent.at < before).order_by(PortraitEvent.id).limit(STEP)
+    while True:
+        with bridge.transaction() as session:
+            ids = list(session.scalars(some))
+            session.execute(delete(PortraitEvent).where(PortraitEvent.id.in_(ids)))
+        if len(ids) < STEP:
+            return
 
 
 def _clear(

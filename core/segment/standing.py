@@ -17,7 +17,7 @@ from core.portrait.tables import Portrait, PortraitEvent
 from core.segment.runs import published
 from core.segment.tables import HIGH_RISK, SEGMENTS
 
-_CLEARED = "cleared"
+_CLEARED, _GIVEN_UP = "cleared", "given_up"
 _NOBODYS: Mapping[str, str] = {}
 NEW = "new"
 
@@ -53,8 +53,8 @@ def standing_of(
     """Return where a customer stands: by number, with further accounts that are known to be theirs.
 
     Without a published run only events count; of somebody quite unknown the segment is None. What is known of an
-    account under another number is its earlier holder's: to whoever took it over it is a new one. `holders`: whose
-    accounts are, where it is known, of somebody without a number.
+    account under another number is its earlier holder's: to whoever took it over it is a new one, and whoever gave it
+    up has it no more. `holders`: whose accounts are, where it is known, of somebody without a number.
     """
 
     def theirs(account_no: str, otherwise: str | None) -> str | None:
@@ -62,13 +62,23 @@ def standing_of(
 
     run = published(session)
     rows = _portraits(session, run.id, customer_no, account_nos) if run is not None else []
-    known = {row.account_no: row for row in rows if row.customer_no == theirs(row.account_no, row.customer_no)}
+    happened = _events(session, run.as_of if run is not None else None, customer_no, account_nos)
+    gone = {(event.account_no, event.customer_no) for event in happened if event.kind == _GIVEN_UP}
+
+    def counts(event: PortraitEvent) -> bool:
+        who = theirs(event.account_no, None)
+        if who is None:  # nobody is asked for by name: what was the earlier holder's is out
+            return (event.account_no, event.customer_no) not in gone
+        return event.account_no not in taken_over or event.customer_no == who
+
+    known = {
+        row.account_no: row for row in rows
+        if row.customer_no == theirs(row.account_no, row.customer_no) and (row.account_no, row.customer_no) not in gone
+    }  # fmt: skip
     taken_over = {row.account_no for row in rows} - set(known)
-    events = [
-        event for event in _events(session, run.as_of if run is not None else None, customer_no, account_nos)
-        if event.account_no not in taken_over or event.customer_no == theirs(event.account_no, None)
-    ]  # fmt: skip
-    numbers = dict.fromkeys([row.account_no for row in rows] + [event.account_no for event in events])
+    events = [event for event in happened if event.kind != _GIVEN_UP and counts(event)]
+    every = dict.fromkeys([row.account_no for row in rows] + [event.account_no for event in events])
+    numbers = [number for number in every if (number, theirs(number, None)) not in gone]
     accounts = tuple(
         _account(number, known.get(number), [event for event in events if event.account_no == number])
         for number in numbers

@@ -18,17 +18,18 @@ from core.account import Account, Customer
 from core.clock import SHANGHAI
 from core.db import Database
 from core.payment import Payment, balance_of
-from core.portrait.tables import FEATURES, Portrait
+from core.portrait.tables import FEATURES, Portrait, PortraitEvent
 from core.proactive.waves import mark_of, move_mark
-from core.segment.events import cause_of_order, note, take_back
+from core.segment.events import cause_of_order, cause_of_payment, note, take_back
 from core.segment.rules import CLASSES, EventKind, Rules
 from core.segment.runs import published, unfinished
+from core.segment.second_look import BEHIND, Holders, Late, PaidBack
 from core.segment.standing import counts_from
 from core.segment.tables import HIGH_RISK, SegmentRun
 from core.work_order import WorkOrder
 
 ORDERS, PAYMENTS = "segment_orders", "segment_payments"
-CANCELLED = "cancelled"
+CANCELLED, CLEARED = "cancelled", "cleared"
 STEP = 200
 DUE_DAY, DUE_HOUR = 2, 3  # of the month: the bills of the month before are out on the first
 SEED = 1
@@ -45,7 +46,8 @@ class Due:
 def due(session: Session, now: datetime, *, resume_hours: float) -> Due | None:
     """Return the run to be made: one that was cut off, the first one, or the one of the month."""
     cut_off, last, local = unfinished(session), published(session), now.astimezone(SHANGHAI)
-    if cut_off is not None and cut_off.heartbeat_at >= now - timedelta(hours=resume_hours):
+    is_fresh = cut_off is not None and cut_off.heartbeat_at >= now - timedelta(hours=resume_hours)
+    if cut_off is not None and is_fresh and cut_off.as_of <= local.date():  # a clock may have been set back
         return Due(cut_off.as_of, cut_off.seed)
     if last is None:
         return Due(local.date(), SEED)
@@ -64,37 +66,52 @@ class Watch:
             kind: event for event, rule in rules.events.items() for kind in rule.kinds
         }  # fmt: skip
         self._taken_back: set[str] = set()  # orders; after a start all of the run are looked at once more
+        self._late_orders, self._late_payments = Late(), Late()
+        self._hands, self._paid_back = Holders(billing, bridge, rules), PaidBack(billing, bridge)
 
     def step(self, now: datetime) -> bool:
         """Look at the next orders and payments; tell whether there may be more."""
         more = self._orders(now)
         self._cancelled(now)
-        return any([more, self._payments(now)])
+        more |= self._payments(now)
+        self._paid_back.look()
+        self._hands.look(now)
+        return more
 
     def _orders(self, now: datetime) -> bool:
         with self._bridge.reading() as session:
             mark, since = mark_of(session, ORDERS), _since(session, now)
+        columns = (
+            WorkOrder.id, WorkOrder.order_no, WorkOrder.kind, WorkOrder.account_no, WorkOrder.customer_no,
+            WorkOrder.opened_at, WorkOrder.state,
+        )  # fmt: skip
         with self._workorder.reading() as session:
             cursor = int(str(mark["cursor"])) if mark else _first(session, WorkOrder.id, WorkOrder.opened_at >= since)
-            columns = (
-                WorkOrder.id, WorkOrder.order_no, WorkOrder.kind, WorkOrder.account_no, WorkOrder.customer_no,
-                WorkOrder.opened_at, WorkOrder.state,
-            )  # fmt: skip
-            rows = session.execute(
-                select(*columns).where(WorkOrder.id > cursor).order_by(WorkOrder.id).limit(STEP)
-            ).all()
-        if not rows and mark:
+            late = select(*columns).where(*_behind(WorkOrder.id, cursor), WorkOrder.opened_at >= since)
+            missed = self._late_orders.missed(session.execute(late.where(WorkOrder.kind.in_(sorted(self._kinds)))))
+            new = select(*columns).where(WorkOrder.id > cursor).order_by(WorkOrder.id).limit(STEP)
+            rows = session.execute(new).all()
+        if not rows and not missed and mark:
             return False
+        last = rows[-1][0] if rows else cursor
         with self._bridge.transaction() as session:
-            for _, order_no, kind, account_no, customer_no, at, state in rows:
-                if kind in self._kinds and state != CANCELLED:
-                    for number, whose in _accounts(session, account_no, customer_no):
-                        note(
-                            session, account_no=number, customer_no=whose, kind=self._kinds[kind],
-                            cause=cause_of_order(order_no, number), at=at, data={"kind": kind}, rules=self._rules,
-                        )  # fmt: skip
-            move_mark(session, ORDERS, {"cursor": rows[-1][0] if rows else cursor}, now=now)
+            for row in (*missed, *rows):
+                self._note_order(session, *row[1:])
+            move_mark(session, ORDERS, {"cursor": last}, now=now)
+        self._late_orders.saw((*missed, *rows), last)
         return len(rows) == STEP
+
+    def _note_order(
+        self, session: Session, order_no: str, kind: str, account_no: str | None, customer_no: str | None,
+        at: datetime, state: str,
+    ) -> None:  # fmt: skip
+        if kind not in self._kinds or state == CANCELLED:
+            return
+        for number, whose in _accounts(session, account_no, customer_no):
+            note(
+                session, account_no=number, customer_no=whose, kind=self._kinds[kind],
+                cause=cause_of_order(order_no, number), at=at, data={"kind": kind}, rules=self._rules,
+            )  # fmt: skip
 
     def _cancelled(self, now: datetime) -> None:
         """Take back what orders brought about that have been cancelled since."""
@@ -117,18 +134,21 @@ class Watch:
         if run is None:
             return False
         since = counts_from(run.as_of)  # the run knows of those before
+        columns = (Payment.id, Payment.account_id, Payment.amount, Payment.paid_at, Payment.status)
+        wanted = select(*columns).where(Payment.paid_at >= since)
         with self._billing.reading() as session:
             cursor = int(str(mark["cursor"])) if mark else _first(session, Payment.id, Payment.paid_at >= since)
-            columns = (Payment.id, Payment.account_id, Payment.amount, Payment.paid_at, Payment.status)
-            wanted = select(*columns).where(Payment.id > cursor, Payment.paid_at >= since)
-            rows = session.execute(wanted.order_by(Payment.id).limit(STEP)).all()
-        if not rows and mark:
+            missed = self._late_payments.missed(session.execute(wanted.where(*_behind(Payment.id, cursor))))
+            rows = session.execute(wanted.where(Payment.id > cursor).order_by(Payment.id).limit(STEP)).all()
+        if not rows and not missed and mark:
             return False
-        news = self._news(run, [row for row in rows if row[4] == "succeeded"], now)
+        last = rows[-1][0] if rows else cursor
+        news = self._news(run, [row for row in (*missed, *rows) if row[4] == "succeeded"], now)
         with self._bridge.transaction() as session:
             for one in news:
                 note(session, **one, rules=self._rules)
-            move_mark(session, PAYMENTS, {"cursor": rows[-1][0] if rows else cursor}, now=now)
+            move_mark(session, PAYMENTS, {"cursor": last}, now=now)
+        self._late_payments.saw((*missed, *rows), last)
         return len(rows) == STEP
 
     def _news(self, run: SegmentRun, rows: Sequence[Any], now: datetime) -> list[dict[str, Any]]:
@@ -143,15 +163,17 @@ class Watch:
             portrait = portraits.get(account_id)
             if portrait is None or portrait.customer_no != holders.get(account_id):
                 continue  # it is not in the run, or was somebody else's then
-            base = {"account_no": portrait.account_no, "customer_no": portrait.customer_no, "at": paid_at}
+            base = {
+                "account_no": portrait.account_no, "customer_no": portrait.customer_no, "at": paid_at,
+                "data": {"yuan": float(amount)},
+            }  # fmt: skip
             months = self._rules.events["large_payment"].months
             if months and portrait.fee_year and float(amount) >= months * portrait.fee_year / 12:
-                kind = {"kind": "large_payment", "cause": f"payment:{number}:large", "data": {"yuan": float(amount)}}
-                found.append(base | kind)
+                found.append(base | {"kind": "large_payment", "cause": cause_of_payment(number, "large")})
             falls_to = self._settled(run, portrait, account_id, now)
             if falls_to is not None:
-                kind = {"kind": "cleared", "cause": f"payment:{number}:cleared", "data": {"yuan": float(amount)}}
-                found.append(base | kind | {"segment": falls_to})
+                cause = cause_of_payment(number, "cleared")
+                found.append(base | {"kind": CLEARED, "cause": cause, "segment": falls_to})
         return found
 
     def _holders(self, ids: Collection[int]) -> dict[int, str]:
@@ -163,7 +185,7 @@ class Watch:
 
     def _settled(self, run: SegmentRun, portrait: Portrait, account_id: int, now: datetime) -> str | None:
         """Return what an account at high risk for arrears becomes now that nothing is overdue, else None."""
-        if portrait.segment != HIGH_RISK:
+        if portrait.segment != HIGH_RISK or self._is_cleared(run, portrait.account_no):
             return None
         values = values_of(portrait)
         segment, _ = self._rules.segment_of(values, run.model.get("thresholds", {}), settled=True)
@@ -175,6 +197,14 @@ class Watch:
             owed = balance_of(session, account=account, today=today, residential=account.user_class == "residential")
         return None if any(bill.overdue_days > 0 for bill in owed.unpaid) else segment
 
+    def _is_cleared(self, run: SegmentRun, account_no: str) -> bool:
+        query = select(PortraitEvent.id).where(
+            PortraitEvent.account_no == account_no, PortraitEvent.at >= counts_from(run.as_of),
+            PortraitEvent.kind == CLEARED,
+        )  # fmt: skip
+        with self._bridge.reading() as session:
+            return session.scalar(query.limit(1)) is not None
+
 
 def values_of(portrait: Portrait) -> dict[str, Any]:
     """Return what conditions ask of one portrait."""
@@ -184,6 +214,10 @@ def values_of(portrait: Portrait) -> dict[str, Any]:
 def _since(session: Session, now: datetime) -> datetime:
     run = published(session)
     return counts_from(run.as_of) if run is not None else now - timedelta(days=1)
+
+
+def _behind(key: InstrumentedAttribute[int], cursor: int) -> tuple[ColumnElement[bool], ...]:
+    return key > cursor - BEHIND, key <= cursor
 
 
 def _first(session: Session, key: InstrumentedAttribute[int], wanted: ColumnElement[bool]) -> int:

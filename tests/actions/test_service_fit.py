@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 from actions_desk import KEY, NOW, Desk, Said
 from fitting_kit import LABELS
 
-from actions.base import Reply
+from actions.base import CONFIRMING
 from actions.phrases import PhraseError, Phrases
-from actions.style import by_lines, dressed
+from api.plain import spoken
+from api.rasa import BotTurn
+from core.conversation import CONFIRM, Draft
 from core.fitting import fitting
 from core.identity import Identity, issue_identity
+from core.plain import MOST_LINES
 from core.segment.standing import Standing
 from core.segment.tables import BASIC, SEGMENTS
 
@@ -141,17 +145,34 @@ def test_without_proof_nothing_is_fitted(desk: Desk) -> None:
 # -- wording
 
 
-def test_words_of_danger_are_the_same_to_the_byte() -> None:
-    reply = Reply("utter_danger", {"text": "先断电。别碰。离远点。"})
-    assert dressed(reply, "plain") is reply
-    alarm = Reply("utter_chitchat", {"text": "先断电。别碰。"}, handoff="danger")
-    assert dressed(alarm, "plain") is alarm
+def test_in_plain_wording_the_real_answers_keep_every_character_button_and_card(desk: Desk, account: str) -> None:
+    """Only line breaks and the limits of messages are new; the longest answers are long ones indeed."""
+    longest = 0
+    for name, text in FACTS:
+        said = asked(desk, name, text, "special_service", account)
+        given = BotTurn((*told_as_drafts(said),))
+        heard = spoken(given, "plain").drafts
+        longest = max(longest, len(said.text))
+        assert pressed("".join(one.text for one in heard)) == pressed("".join(one.text for one in given.drafts))
+        assert [one.buttons for one in heard if one.buttons] == [one.buttons for one in given.drafts if one.buttons]
+        assert [one.card for one in heard if one.card] == [one.card for one in given.drafts if one.card]
+        texts = [one.text for one in heard if one.type == "text"]
+        assert all(len([line for line in one.split("\n") if line]) <= MOST_LINES + 2 for one in texts), texts
+        assert all(one.rstrip()[-1] not in "，、：" for one in texts), texts
+    assert longest > 80
 
 
-def test_plain_wording_puts_a_sentence_on_each_line_and_changes_nothing_else() -> None:
-    text = "您要交12.50元。是10月的。\n（截至今天。）好了吗？好的！"
-    assert by_lines(text) == "您要交12.50元。\n是10月的。\n（截至今天。）好了吗？\n好的！"
-    assert by_lines(text).replace("\n", "") == text.replace("\n", "")
+def told_as_drafts(said: Said) -> list[Draft]:
+    """Return a reply as the bridge gets it from Rasa."""
+    lead = [Draft("bot", said.reply.lead)] if said.reply.lead else []
+    cards = [Draft("bot", one["text"], one["type"], one["card"]) for one in said.reply.cards]
+    kind = CONFIRM if CONFIRMING in said.reply.commands else "text"
+    drafts = [*lead, Draft("bot", said.text, kind), *cards]
+    return [*drafts[:-1], replace(drafts[-1], buttons=tuple(said.buttons))]
+
+
+def pressed(text: str) -> str:
+    return text.replace("\n", "")
 
 
 def test_a_variant_that_tells_other_figures_is_refused(tmp_path: Path) -> None:

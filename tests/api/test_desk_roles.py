@@ -92,6 +92,7 @@ EXPECTED: dict[tuple[str, str], tuple[str, Body]] = {
     ("GET", "/v1/desk/audit"): (CHIEF, None),
     ("GET", "/v1/desk/businesses"): (EVERYBODY, None),
     ("GET", "/v1/desk/call-backs"): (EVERYBODY, None),
+    ("GET", "/v1/desk/call-backs/count"): (EVERYBODY, None),
     ("POST", "/v1/desk/call-backs/{call_back_id}/done"): (NOT_THERE, {"note": "已经回过电话"}),
     ("POST", "/v1/desk/call-backs/{call_back_id}/drop"): (NOT_THERE, {"note": "客户不用回电"}),
     ("POST", "/v1/desk/call-backs/{call_back_id}/phone"): (NOT_THERE, {"reason": "给客户回电话"}),

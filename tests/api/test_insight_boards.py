@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from supervision_kit import MONDAY, Office, Seat, office, refused
 from api.rasa import BotTurn
 from core.audit import AuditEntry
 from core.conversation import Draft
+from core.insight.words import words_of
 
 DAYS = "from=2026-11-23&to=2026-11-23"
 FIGURE = {
@@ -23,6 +25,7 @@ FIGURE = {
     "aim_text",
 }  # fmt: skip
 CHART = {"key", "name", "definition", "kind", "unit", "empty", "x", "series", "rows"}
+WORDS = words_of(Path(__file__).parents[2] / "data")
 PHONE, NAME = "13912345678", "欧阳建国"
 ROUTES = ("/boards/service", "/rows/contacts", "/rows/contacts.csv", "/pulse")
 
@@ -103,7 +106,8 @@ async def test_without_data_there_is_no_share_and_no_zero_percent(desk: Office) 
     board = await good(await boss_of(desk), f"/boards/service?{DAYS}")
     for key, figure in figures(board).items():
         if figure["unit"] in ("share", "score", "seconds"):
-            assert (figure["value"], figure["text"]) == (None, "无数据"), key
+            assert (figure["value"], figure["text"]) == (None, WORDS.figures[key].empty or "无数据"), key
+    assert figures(board)["satisfaction"]["text"] == "还没有评价"
     assert figures(board)["contacts"]["text"] == "0 次"
     assert figures(board)["complaint_rate"]["text"] == "数据源暂时连不上"  # these tests have no billing
     assert all(chart["empty"] for chart in charts(board).values())

@@ -153,7 +153,7 @@ async def test_what_an_export_held_back_waits_for_none_and_shows_why(desk: Offic
     _, before = await call(boss, "GET", "/summary")
     assert (before["labelled_since_export"], before["refused"]) == (2, [])
     guard = Guard.load(desk.bridge.parts.settings.data_dir)
-    desk.write(lambda session: export.write(session, tmp_path, now=desk.clock(), guard=guard))
+    export.write(desk.bridge.parts.bridge, tmp_path, now=desk.clock(), guard=guard)
     _, after = await call(boss, "GET", "/summary")
     assert after["labelled_since_export"] == 0
     assert after["refused"] == [{"key": "personal", "name": "可能含个人信息", "value": 1}]
@@ -194,6 +194,31 @@ async def test_an_answer_is_written_for_messages_approved_and_guarded_by_its_ver
     assert (await call(boss, "PATCH", "/faqs/99", version=1, state="ready"))[0] == 404
     _, found = await call(boss, "GET", "/faqs?state=ready")
     assert [one["key"] for one in found] == [GREEN["key"]]
+
+
+async def test_an_approved_answer_that_an_export_held_back_does_not_count_as_ready(
+    desk: Office, boss: Seat, tmp_path: Path
+) -> None:
+    _, ids = filled(desk, "绿电在哪个柜台买")
+    _, made = await call(boss, "POST", "/faqs", **GREEN)
+    await call(boss, "PATCH", f"/faqs/{made['id']}", version=1, state="ready")
+    other = GREEN | {"key": "learned_other", "question": "绿电在哪个柜台买", "also": []}
+    _, second = await call(boss, "POST", "/faqs", **other)
+    await call(boss, "PATCH", f"/faqs/{second['id']}", version=1, state="ready")
+    await call(boss, "POST", "/items/label", ids=ids, intent="ask_solar")  # the same wording, as an intent
+    _, before = await call(boss, "GET", "/summary")
+    assert (before["answers_ready"], before["answers_refused"]) == (2, [])
+    guard = Guard.load(desk.bridge.parts.settings.data_dir)
+    assert export.write(desk.bridge.parts.bridge, tmp_path, now=desk.clock(), guard=guard).faqs == 1
+    _, after = await call(boss, "GET", "/summary")
+    why = {"key": "conflicting", "name": "同一句话被标了不同的意图", "value": 1}
+    assert (after["answers_ready"], after["answers_refused"]) == (1, [why])
+    _, found = await call(boss, "GET", "/faqs")
+    assert {one["key"]: one["refused_text"] for one in found} == {GREEN["key"]: "", "learned_other": why["name"]}
+    text = other | {"question": "绿电到哪里去买得到"}
+    await call(boss, "PATCH", f"/faqs/{second['id']}", version=2, text=text, state="ready")
+    _, mended = await call(boss, "GET", "/summary")
+    assert (mended["answers_ready"], mended["answers_refused"]) == (2, [])
 
 
 async def test_what_can_be_chosen_are_the_intents_with_their_labels(boss: Seat) -> None:

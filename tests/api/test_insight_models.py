@@ -57,8 +57,8 @@ def put(bundle: Bundle, content: str) -> None:
     bundle.archive.write_text(content, encoding="utf-8")
 
 
-async def call(seat: Seat, method: str, path: str = "") -> tuple[int, Any]:
-    answer = await seat.http.request(method, BASE + path, headers={"X-CSRF-Token": seat.csrf})
+async def call(seat: Seat, method: str, path: str = "", **body: Any) -> tuple[int, Any]:
+    answer = await seat.http.request(method, BASE + path, headers={"X-CSRF-Token": seat.csrf}, json=body or None)
     return answer.status_code, answer.json()
 
 
@@ -144,6 +144,18 @@ async def test_a_supervisor_promotes_and_rolls_back_and_the_log_says_so(
     code, said = await call(boss, "POST", "/rollback")
     assert (code, said["code"]) == (409, "nothing_before")
     assert audited(desk) == [("model_promoted", boss.id), ("model_rolled_back", boss.id)]
+
+
+async def test_a_second_click_on_rollback_goes_back_no_further(desk: Office, boss: Seat, files: ModelFiles) -> None:
+    await call(boss, "GET")
+    await call(boss, "POST", f"/{candidate(desk, files)}/promote")
+    _, found = await call(boss, "GET")
+    going = found["running"]
+    code, _ = await call(boss, "POST", "/rollback", running=going)
+    assert code == 200
+    code, said = await call(boss, "POST", "/rollback", running=going)
+    assert (code, said["code"], said["running"]) == (409, "already_changed", found["before"])
+    assert found["before"] in said["detail"]
 
 
 async def test_what_got_worse_is_refused_in_words(desk: Office, boss: Seat, files: ModelFiles) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.rasa import BotTurn, RasaFailed
-from core.conversation import Draft
+from core.conversation import Conversation, Draft
 from core.identity import Grant, issue_grant, turn_of
 from core.proactive.broadcast import announce
 from core.proactive.choices import choose
@@ -150,7 +150,7 @@ async def test_a_refusal_is_kept_with_its_answer_and_holds_in_every_conversation
         assert texts(await customer.say("别给我推荐了")) == ["记下了。"]
         assert kept(bridge) == [("saving_measure", "refused")]
         with bridge.parts.bridge.transaction() as session:
-            assert [(row.customer_no, row.kind) for row in session.scalars(select(Refusal))] == [("C0000001", "*")]
+            assert [(row.subject, row.kind) for row in session.scalars(select(Refusal))] == [("customer:C0000001", "*")]
             session.query(Recommendation).delete()
         rasa.says, rasa.drafts = told(), (ANSWER, OFFER)
         other = await bridge.customer(customer_token(accounts=(ACCOUNT,)))
@@ -158,17 +158,33 @@ async def test_a_refusal_is_kept_with_its_answer_and_holds_in_every_conversation
         assert kept(bridge) == []
 
 
+async def test_what_somebody_unknown_refuses_holds_when_they_are_known(start: Start) -> None:
+    rasa = OfferingRasa(says=Decided((), never="*"), drafts=(Draft("bot", "记下了。"),))
+    async with start(rasa, clock=rasa.clock) as bridge:
+        customer = await bridge.customer()
+        assert texts(await customer.say("别给我推荐了")) == ["记下了。"]
+        with bridge.parts.bridge.transaction() as session:
+            (row,) = session.scalars(select(Refusal))
+            assert row.subject == f"talk:{customer.conversation_id}"
+            session.get_one(Conversation, customer.conversation_id).customer_no = "C0000001"  # a code has proved it
+        rasa.says, rasa.drafts = told(), (ANSWER, OFFER)
+        other = await bridge.customer(customer_token(accounts=(ACCOUNT,)))
+        for one in (customer, other):
+            assert texts(await one.say("上个月电费")) == [ANSWER.text]
+        assert kept(bridge) == []
+
+
 # -- campaigns
 
 
-def campaign(bridge: Bridge) -> None:
+def campaign(bridge: Bridge, key: str = "x") -> None:
     """Let an offer wait for the customer, sent as far as it goes outside of a conversation."""
 
     def work(session: Session) -> None:
         now = bridge.clock()
         choose(session, "customer:C0000001", "offer", wanted=True, channel="chat", now=now)
         row = announce(
-            session, bridge.parts.manner.notices, kind="offer", key="campaign:x", wording="offer",
+            session, bridge.parts.manner.notices, kind="offer", key=f"campaign:{key}", wording="offer",
             values={"text": "夜里充电便宜些。"}, audience={"customers": ["C0000001"]}, now=now,
         )  # fmt: skip
         session.flush()
@@ -198,6 +214,24 @@ async def test_an_offer_of_a_campaign_follows_an_answer_once(start: Start) -> No
             ("customer", "上个月电费"), ("bot", ANSWER.text), ("system", "夜里充电便宜些。"),
             ("customer", "上个月电费"), ("bot", ANSWER.text),
         ]  # fmt: skip
+
+
+async def test_of_two_campaigns_the_second_waits_a_week(start: Start) -> None:
+    rasa = OfferingRasa(drafts=(ANSWER,))
+    async with start(rasa, clock=rasa.clock) as bridge:
+        customer = await bridge.customer(customer_token(accounts=(ACCOUNT,)))
+        campaign(bridge)
+        campaign(bridge, "y")
+        for days in (0, 1, 5):
+            rasa.clock.ahead += timedelta(days=days)
+            customer = await bridge.customer(customer_token(accounts=(ACCOUNT,), now=rasa.clock()))
+            await customer.say("上个月电费")
+            told = [author for author, _ in log(bridge, customer.conversation_id)]
+            assert told == ["customer", "bot", *(["system"] if days == 0 else [])]
+        rasa.clock.ahead += timedelta(days=2)
+        customer = await bridge.customer(customer_token(accounts=(ACCOUNT,), now=rasa.clock()))
+        await customer.say("上个月电费")
+        assert [author for author, _ in log(bridge, customer.conversation_id)] == ["customer", "bot", "system"]
 
 
 async def test_an_offer_waits_while_anything_else_matters(start: Start) -> None:

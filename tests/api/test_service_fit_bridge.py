@@ -11,45 +11,24 @@ from typing import Any
 import pytest
 from bridge_kit import IDENTITY_KEY, Customer, customer_token
 from fitting_kit import LABELS, publish
-from sqlalchemy import select
+from service_fit_kit import NUMBERS, fitted_office, token
 from sqlalchemy.orm import Session
-from supervision_kit import Office, Seat, good, office, refused
+from supervision_kit import Office
 
 from api.dispatch import dispatch_once
-from core.account import Customer as Owner
-from core.account import phone_context
-from core.agent import Agent
-from core.audit import AuditEntry
 from core.binding import Binding
 from core.conversation import Conversation
-from core.db import Database
 from core.handoff.tables import Handoff
 from core.identity import read_identity
-from core.migrations import upgrade
-from core.recommend.tables import CallBack
 from core.segment.tables import SEGMENTS
 from tests.dialects import NewUrl
-
-NUMBERS = {key: f"C00000{place}" for place, key in enumerate(SEGMENTS)}
-PHONE = "13800006677"
 
 
 @pytest.fixture
 async def desk(urls: tuple[str, str], new_url: NewUrl, tmp_path: Path) -> AsyncIterator[Office]:
     """A desk with a customer of each segment in the published run."""
-    billing = new_url("sqlite", tmp_path)
-    database = Database(billing)
-    upgrade("billing", database)
-    database.dispose()
-    async with office(urls, billing_url=billing) as one:
-        portraits = {number: key for key, number in NUMBERS.items()}
-        one.write(lambda session: publish(session, portraits, now=one.clock(), fee_year=5230.4, on_time_rate=1.0))
+    async with fitted_office(urls, new_url, tmp_path, fee_year=5230.4, on_time_rate=1.0) as one:
         yield one
-
-
-def token(desk: Office, segment: str) -> str:
-    account = f"{4_200_000_000_001 + SEGMENTS.index(segment)}"
-    return customer_token(customer_no=NUMBERS[segment], accounts=(account,), now=desk.clock())
 
 
 async def opened(desk: Office, segment: str | None) -> tuple[Customer, dict[str, Any]]:
@@ -57,12 +36,6 @@ async def opened(desk: Office, segment: str | None) -> tuple[Customer, dict[str,
     answer = await desk.bridge.http.post("/v1/sessions", json={"channel": "web"}, headers=headers)
     body: dict[str, Any] = answer.json()
     return Customer(desk.bridge.http, body["conversation_id"], body["token"]), body
-
-
-async def ended(desk: Office, agent: Seat, segment: str = "special_service") -> tuple[Customer, CallBack]:
-    customer, case = await desk.closed(agent, token=token(desk, segment))
-    with desk.bridge.parts.bridge.reading() as session:
-        return customer, session.scalars(select(CallBack).where(CallBack.handoff_id == case)).one()
 
 
 # -- what the customer meets
@@ -223,110 +196,3 @@ def bound(session: Session, customer: Customer, account: str, owner_no: str, now
             customer_no=None, channel_user=None, ended_at=None,
         )
     )  # fmt: skip
-
-
-# -- managers
-
-
-async def test_supervisors_name_a_manager_and_it_is_written_down(desk: Office) -> None:
-    agent, boss = await desk.seat(name="李经理"), await desk.seat("supervisor")
-    customer, case = await desk.case(token=token(desk, "high_value"))
-    desk.claim(case, agent)
-    path = f"/conversations/{customer.conversation_id}/manager"
-    assert refused(await agent.call("PUT", path, agent_id=agent.id))[0] == 403
-    await boss.put(path, agent_id=agent.id)
-    card = await agent.get(f"/conversations/{customer.conversation_id}/customer")
-    assert (card["manager"]["agent"]["name"], card["manager"]["due"]) == ("李经理", None)
-    await boss.put(path, agent_id=None)
-    assert refused(await boss.call("PUT", path, agent_id=9999)) == (409, "no_such_agent")
-    with desk.bridge.parts.bridge.reading() as session:
-        noted = session.scalars(select(AuditEntry.detail).where(AuditEntry.action == "manager_named")).all()
-    assert [one["to"] for one in noted] == [agent.id, None]
-
-
-async def test_of_nobody_there_is_no_manager(desk: Office) -> None:
-    boss = await desk.seat("supervisor")
-    customer, _ = await desk.case()
-    answer = await boss.call("PUT", f"/conversations/{customer.conversation_id}/manager", agent_id=boss.id)
-    assert refused(answer) == (409, "manager_of_nobody")
-
-
-# -- calls back
-
-
-async def test_a_call_back_is_listed_taken_and_done_once(desk: Office) -> None:
-    first, second = await desk.seat(), await desk.seat()
-    _, row = await ended(desk, first)
-    (listed,) = (await second.get("/call-backs"))["items"]
-    assert (listed["id"], listed["segment"], listed["mine"], listed["overdue"]) == (
-        row.id,
-        "特殊服务客户",
-        False,
-        False,
-    )
-    assert len(listed["why"]) == 1
-    await second.post(f"/call-backs/{row.id}/take")
-    assert (await first.get("/call-backs"))["items"] == []
-    assert (await first.call("POST", f"/call-backs/{row.id}/take")).status_code == 403
-    assert refused(await second.call("POST", f"/call-backs/{row.id}/done", note=" ")) == (422, "bad_call_back_note")
-    await second.post(f"/call-backs/{row.id}/done", note="问过了，电话13912345678，都好")
-    assert refused(await second.call("POST", f"/call-backs/{row.id}/drop", note="再来一次")) == (409, "call_back_over")
-    with desk.bridge.parts.bridge.reading() as session:
-        kept = session.get_one(CallBack, row.id)
-        actions = session.scalars(select(AuditEntry.action).where(AuditEntry.action.startswith("call_back"))).all()
-    assert (kept.state, kept.done_by) == ("done", second.id)
-    assert "13912345678" not in (kept.note or "")
-    assert list(actions) == ["call_back_taken", "call_back_done"]
-
-
-async def test_late_ones_are_counted_for_all_and_a_supervisor_may_take_them_over(desk: Office) -> None:
-    agent, boss = await desk.seat(), await desk.seat("supervisor")
-    _, row = await ended(desk, agent)
-    await agent.post(f"/call-backs/{row.id}/take")
-    desk.clock.at = row.due_at + timedelta(minutes=1)
-    boss = await desk.seat("supervisor")
-    page = await boss.get("/call-backs")
-    assert (page["overdue"], page["items"][0]["overdue"]) == (1, True)
-    await boss.post(f"/call-backs/{row.id}/take")
-    await boss.post(f"/call-backs/{row.id}/release")
-    assert (await boss.get("/call-backs"))["items"][0]["agent"] is None
-
-
-async def test_a_call_of_who_has_left_the_desk_is_anybodys(desk: Office) -> None:
-    first, second = await desk.seat(), await desk.seat()
-    _, row = await ended(desk, first)
-    await first.post(f"/call-backs/{row.id}/take")
-    assert (await second.get("/call-backs"))["items"] == []
-
-    def leaves(session: Session) -> None:
-        session.get_one(Agent, first.id).active = False
-
-    desk.write(leaves)
-    (listed,) = (await second.get("/call-backs"))["items"]
-    assert (listed["id"], listed["agent"]) == (row.id, None)
-    await second.post(f"/call-backs/{row.id}/take")
-    assert (await second.get("/call-backs"))["items"][0]["mine"]
-
-
-async def test_the_number_is_shown_to_whom_the_call_falls_for_a_reason_that_is_kept(desk: Office) -> None:
-    keyring, number = desk.bridge.parts.settings.keyring(), NUMBERS["special_service"]
-    billing = Database(desk.bridge.parts.settings.billing_url)  # the bridge itself only reads it
-    with billing.transaction() as session:
-        cipher = keyring.encrypt(PHONE, phone_context(number))
-        session.add(Owner(customer_no=number, kind="person", name_cipher="", phone_cipher=cipher, phone_hash="x"))
-    billing.dispose()
-    agent = await desk.seat()
-    customer, row = await ended(desk, agent)
-    path = f"/call-backs/{row.id}/phone"
-    assert refused(await agent.call("POST", path, reason="电话回访")) == (403, "call_back_not_yours")
-    assert (await agent.call("GET", f"/conversations/{customer.conversation_id}/messages")).status_code == 403
-    await agent.post(f"/call-backs/{row.id}/take")
-    assert refused(await agent.call("POST", path, reason="看")) == (422, "reason_too_short")
-    shown = good(await agent.call("POST", path, reason="电话回访"))
-    assert (shown["field"], shown["value"]) == ("phone", PHONE)
-    assert (await agent.call("GET", f"/conversations/{customer.conversation_id}/messages")).status_code == 200
-    with desk.bridge.parts.bridge.reading() as session:
-        noted = session.scalars(select(AuditEntry.detail).where(AuditEntry.action == "reveal")).all()
-    assert [(one["field"], one["reason"]) for one in noted] == [("phone", "电话回访")]
-    await agent.post(f"/call-backs/{row.id}/drop", note="客户说不用再打")
-    assert (await agent.call("POST", path, reason="电话回访")).status_code == 403

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.model_watch import ModelWatch
+from bot.model_watch import RETRY_LOOKS, ModelWatch
 
 
 def agent() -> Any:
@@ -56,6 +56,22 @@ def test_a_model_that_cannot_be_loaded_leaves_the_old_one_until_the_next(tmp_pat
     assert look(watch, bot, loads) is False
     replaced(path, "good")
     assert look(watch, bot, loads) is True
+
+
+def test_a_model_that_could_not_be_loaded_is_tried_again_after_a_while(tmp_path: Path) -> None:
+    path, bot, tried = tmp_path / "dianfu.tar.gz", agent(), []
+    path.write_text("one")
+    watch = ModelWatch(path)
+    replaced(path, "two")
+
+    def fails(_bot: Any, _path: Path) -> Any:
+        tried.append(1)
+        raise OSError("no space left")
+
+    assert [look(watch, bot, fails) for _ in range(2 * RETRY_LOOKS)] == [False] * 2 * RETRY_LOOKS
+    assert len(tried) == 2
+    assert [look(watch, bot, loads) for _ in range(RETRY_LOOKS)].count(True) == 1
+    assert bot.processor.text == "two"
 
 
 def test_turns_go_on_while_a_model_is_loaded(tmp_path: Path) -> None:

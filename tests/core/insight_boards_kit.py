@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from dialects import NewUrl
+import pytest
+from dialects import DIALECTS, NewUrl
 from insight_kit import DATA, NOW, databases
 
 from core.insight.boards import BOARDS, board_json
@@ -28,6 +29,29 @@ def opened(new_url: NewUrl, dialect: str, folder: Path) -> Iterator[Sources]:
     yield made
     for database in (made.bridge, made.workorder, made.billing):
         database.dispose()
+
+
+def world_of(make: Callable[[Sources, int], Any]) -> Any:
+    """Return the fixture of a board's tests: what `make` makes up by chance, in each database, twice."""
+
+    @pytest.fixture(params=[(dialect, seed) for dialect in DIALECTS for seed in (1, 2)], ids=str)
+    def world(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> Iterator[Any]:
+        dialect, seed = request.param
+        with opened(new_url, dialect, tmp_path) as sources:
+            yield make(sources, seed)
+
+    return world
+
+
+def agrees(
+    key: str, sources: Sources, by_hand: Callable[[Span], dict[str, float | None]], *days: tuple[int, int]
+) -> None:  # fmt: skip
+    """Every figure, and the one of the days before, is what was reckoned by hand."""
+    for first, last in days:
+        what = asked(first, last)
+        shown = figures(board(key, sources, what))
+        assert {name: one["value"] for name, one in shown.items()} == by_hand(what.span)
+        assert {name: one["previous"] for name, one in shown.items()} == by_hand(what.span.previous)
 
 
 def asked(first: int, last: int, channel: str | None = None) -> Asked:

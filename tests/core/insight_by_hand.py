@@ -194,7 +194,7 @@ class ByHand:
         due = [one for one in self.promises if one["conversation_id"] and start <= one["due_at"] < end]
         things: dict[Any, list[dict[str, Any]]] = {}
         for one in due:
-            things.setdefault((one["subject_id"], one["kind"], one["moved_to"] is not None), []).append(one)
+            things.setdefault((one["subject_id"], one["kind"], self._moved(one)), []).append(one)
         ends = {one["id"]: one["closed_at"] for one in self.orders if one["state"] == "cancelled"}
         kept = [self._kept(ones, ends.get(order)) for (order, _, moved), ones in things.items() if not moved]
         owed = [one for one in self.call_backs if one["state"] != "dropped" and start <= one["due_at"] < end]
@@ -210,6 +210,10 @@ class ByHand:
             "call_backs_done": share([one for one in made if one is not None]), "complaints": len(wrong),
             "complaint_rate": len(wrong) / (len(served) / 10_000) if served else None,
         }  # fmt: skip
+
+    def _moved(self, one: dict[str, Any]) -> bool:
+        """Tell that another time was given before this one came."""
+        return any(other["id"] == one["moved_to"] and other["told_at"] <= one["due_at"] for other in self.promises)
 
     def _kept(self, ones: list[dict[str, Any]], cancelled_at: datetime | None = None) -> bool | None:
         due = min(one["due_at"] for one in ones)

@@ -122,11 +122,13 @@ class ByHand:
         found: list[tuple[str, bool | None, float | None]] = []
         for row in self.raw[WorkOrder]:
             if row["id"] in promised and row["area_class"] and span.start <= row["opened_at"] < span.end:
-                arrived = [one["at"] for one in self.raw[OrderEvent] if one["order_id"] == row["id"] and one["seq"] > 1]
+                later = [one for one in self.raw[OrderEvent] if one["order_id"] == row["id"] and one["seq"] > 1]
+                arrived = [one["at"] for one in later if one["kind"] == "state"]
                 limit = row["opened_at"] + LIMIT[row["area_class"]] * MINUTE
                 if arrived:
                     minutes = (arrived[0] - row["opened_at"]) / MINUTE
                     found.append((row["area_class"], arrived[0] <= limit, minutes))
-                else:
-                    found.append((row["area_class"], False if limit <= NOW else None, None))
+                else:  # withdrawn before somebody was to be there, it is not asked whether he was
+                    end = min([NOW, *(one["at"] for one in later)])
+                    found.append((row["area_class"], False if limit <= end else None, None))
         return found

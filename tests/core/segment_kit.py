@@ -53,8 +53,8 @@ class World:
                     )
                 )  # fmt: skip
 
-    def publish(self, as_of: date = AS_OF, **segments: str) -> int:
-        """Publish a run in which the accounts have these segments (a1, a2)."""
+    def publish(self, as_of: date = AS_OF, *, one: str = "C1", **segments: str) -> int:
+        """Publish a run in which the accounts have these segments (a1, a2); the first is the customer's `one`."""
         with self.sources.billing.reading() as session:
             ids = dict(session.execute(select(Account.account_no, Account.id)).all())
         with self.sources.bridge.transaction() as session:
@@ -62,21 +62,21 @@ class World:
             session.add(run)
             session.flush()
             for number, key in ((ONE, segments.get("a1", "basic")), (TWO, segments.get("a2", "basic"))):
-                session.add(portrait(run.id, ids[number], number, key))
+                session.add(portrait(run.id, ids[number], number, key, one if number == ONE else "C1"))
             run_id = run.id
         publish(self.sources.bridge, run_id, now=NOW)
         return run_id
 
     def order(
         self, kind: str, *, account_no: str | None = ONE, at: datetime = NOW, customer_no: str = "C1",
-        state: str = "accepted",
+        state: str = "accepted", number: int | None = None,
     ) -> None:  # fmt: skip
         with self.sources.workorder.transaction() as session:
             count = session.scalar(select(func.count()).select_from(WorkOrder)) or 0
             session.add(
                 WorkOrder(
-                    order_no=f"2026{count:010d}", cause=f"c{count}", category="x", title="x", kind=kind, family=kind,
-                    priority="normal", state=state, account_no=account_no, customer_no=customer_no,
+                    id=number, order_no=f"2026{count:010d}", cause=f"c{count}", category="x", title="x", kind=kind,
+                    family=kind, priority="normal", state=state, account_no=account_no, customer_no=customer_no,
                     description_cipher="", details_cipher="", opened_at=at, updated_at=at,
                 )
             )  # fmt: skip
@@ -108,12 +108,12 @@ class World:
                 )
             )  # fmt: skip
 
-    def pay(self, amount: str, *, at: datetime = NOW, status: str = "succeeded") -> None:
+    def pay(self, amount: str, *, at: datetime = NOW, status: str = "succeeded", number: int | None = None) -> None:
         with self.sources.billing.transaction() as session:
             count = session.scalar(select(func.count()).select_from(Payment)) or 0
             session.add(
                 Payment(
-                    reference=f"P{count}", account_id=account(session).id, bill_id=None, paid_at=at,
+                    id=number, reference=f"P{count}", account_id=account(session).id, bill_id=None, paid_at=at,
                     amount=Decimal(amount), channel="wechat", status=status,
                 )
             )  # fmt: skip
@@ -138,10 +138,10 @@ def account(session: Session) -> Account:
     return session.scalars(select(Account).where(Account.account_no == ONE)).one()
 
 
-def portrait(run_id: int, account_id: int, number: str, segment: str) -> Portrait:
+def portrait(run_id: int, account_id: int, number: str, segment: str, customer_no: str) -> Portrait:
     late = {"late_count": 5.0, "overdue_yuan": 300.0, "overdue_days": 60.0} if segment == "high_risk" else {}
     return Portrait(
-        run_id=run_id, account_id=account_id, account_no=number, customer_no="C1", customer_kind="person",
+        run_id=run_id, account_id=account_id, account_no=number, customer_no=customer_no, customer_kind="person",
         district="江岸区", area_class="city", user_class="residential", history_months=24, segment=segment,
         tags=["on_time"], cluster=0, fee_year=1200.0, kwh_year=2000.0, **late,
     )  # fmt: skip

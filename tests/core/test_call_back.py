@@ -1,4 +1,4 @@
-"""Calls back: owed once a case, when the desk works, to whom has a claim; and the named manager of a customer."""
+"""Calls back: owed once a case, when the desk works, to whom has a claim"""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+from call_back_kit import customer, due, ended, fitted_room, leaves, owed, take_it
 from dialects import DIALECTS, NewUrl
-from fitting_kit import publish
-from handoff_kit import BOOK, DeskRoom, empty, new_room
-from sqlalchemy import delete, select
+from handoff_kit import BOOK, DeskRoom, new_room
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import call_back
-from core.agent import Agent
 from core.call_back import BadCallBackNote, CallBackNotFound, CallBackOver, CallBackTaken
 from core.clock import SHANGHAI
 from core.conversation import find_conversation
 from core.db import Database
 from core.handoff import life
-from core.handoff.ending import WrapUp, expire_wrap_up, finish, wrap_up
+from core.handoff.ending import expire_wrap_up, finish
 from core.handoff.queue import waiting
 from core.handoff.tables import Handoff
-from core.portrait.tables import Portrait
-from core.recommend.tables import CallBack, CustomerManager
-from core.segment.tables import SEGMENTS, SegmentRun
+from core.recommend.tables import CallBack
+from core.segment.tables import SEGMENTS
 
 FRIDAY_EVENING = datetime(2026, 11, 27, 17, 30, tzinfo=SHANGHAI)
 
@@ -40,29 +38,7 @@ def database(
 
 @pytest.fixture
 def room(database: Database) -> DeskRoom:
-    """An empty desk at ten on a Monday; C-<segment> is a customer of each segment."""
-    with database.transaction() as session:
-        for table in (CallBack, CustomerManager, Portrait, SegmentRun):
-            session.execute(delete(table))
-    one = empty(database)
-    one.write(lambda session: publish(session, {f"C{n}": key for n, key in enumerate(SEGMENTS)}, now=one.now))
-    return one
-
-
-def customer(segment: str) -> str:
-    return f"C{SEGMENTS.index(segment)}"
-
-
-def ended(room: DeskRoom, segment: str | None, agent: int | None = None, **more: str) -> Handoff:
-    """Let a customer of a segment be served by an agent until the hand-back."""
-    agent = agent or room.agent("小王")
-    case = room.taken(agent, room.conversation(customer(segment) if segment else None), **more)
-    room.call(wrap_up, case.conversation_id, WrapUp(outcome="solved"), agent_id=agent)
-    return room.case(case)
-
-
-def owed(room: DeskRoom, case: Handoff) -> CallBack | None:
-    return room.read(lambda session: session.scalar(select(CallBack).where(CallBack.handoff_id == case.id)))
+    return fitted_room(database)
 
 
 @pytest.mark.parametrize(("segment", "hours"), [("special_service", 24), ("high_value", 48)])
@@ -84,6 +60,7 @@ def test_after_a_complaint_everybody_is_called_back_within_a_day(room: DeskRoom,
     row = owed(room, ended(room, segment, reason="complaint"))
     assert row is not None
     assert row.due_at == room.now + timedelta(hours=24)
+    assert row.segment == segment
 
 
 def test_a_case_that_ends_by_itself_counts_too_and_only_once(room: DeskRoom) -> None:
@@ -170,19 +147,11 @@ def test_a_call_of_an_agent_who_has_left_falls_to_whoever_has_time(room: DeskRoo
     assert row is not None
     take_it(room, row.id, gone)
     assert room.read(lambda session: call_back.open_for(session, other)) == []
-
-    def leaves(session: Session) -> None:
-        session.get_one(Agent, gone).active = False
-
-    room.write(leaves)
+    leaves(room, gone)
     assert [one.id for one in room.read(lambda session: call_back.open_for(session, other))] == [row.id]
     assert room.read(lambda session: call_back.holder(session, session.get_one(CallBack, row.id))) is None
     take_it(room, row.id, other)
     assert room.read(lambda session: session.get_one(CallBack, row.id)).agent_id == other
-
-
-def take_it(room: DeskRoom, call_back_id: int, agent: int) -> None:
-    room.write(lambda session: call_back.take(session, call_back_id, agent_id=agent))
 
 
 def test_it_is_due_when_the_desk_works_and_leaves_time_to_call(room: DeskRoom) -> None:
@@ -225,54 +194,42 @@ def test_late_ones_are_counted_and_the_first_due_comes_first(room: DeskRoom) -> 
     assert room.read(lambda session: call_back.overdue(session, now=room.now)) == 1
 
 
-# -- managers
+def test_the_same_end_once_more_changes_nothing_and_another_one_is_refused(room: DeskRoom) -> None:
+    agent = room.agent("小李")
+    row = due(room, ended(room, "special_service"))
+
+    def end(note: str, **more: bool) -> CallBack:
+        return room.write(
+            lambda session: call_back.finish(session, row.id, agent_id=agent, note=note, now=room.now, **more)
+        )
+
+    first = end("问过了，都好")
+    room.passes(minutes=1)
+    assert end(" 问过了，都好 ").done_at == first.done_at
+    for note, more in (("问过了，不好", {}), ("问过了，都好", {"dropped": True})):
+        with pytest.raises(CallBackOver):
+            end(note, **more)
 
 
-def test_a_call_falls_to_the_manager_if_there_is_one(room: DeskRoom) -> None:
-    manager = room.agent("客户经理")
-    room.write(lambda session: call_back.set_manager(session, customer("high_value"), manager, now=room.now))
-    row = owed(room, ended(room, "high_value"))
-    assert row is not None
-    assert row.agent_id == manager
+def test_what_is_owed_is_counted_for_the_desk_and_for_each(room: DeskRoom) -> None:
+    first, second, gone = room.agent("小李"), room.agent("小张"), room.agent("小周")
+    mine, _, left = (due(room, ended(room, "special_service")) for _ in range(3))
+    later = due(room, ended(room, "high_value"))
+    take_it(room, mine.id, first)
+    take_it(room, later.id, second)
+    take_it(room, left.id, gone)
+    leaves(room, gone)
+    room.passes(hours=25)
+
+    def counts(agent: int | None) -> tuple[int, int]:
+        found = room.read(lambda session: call_back.owed(session, now=room.now, agent_id=agent))
+        return found.open, found.overdue
+
+    assert (counts(None), counts(first), counts(second)) == ((4, 3), (3, 3), (3, 2))
+    assert room.read(lambda session: len(call_back.open_for(session, first))) == counts(first)[0]
 
 
-def test_a_case_goes_to_the_manager_before_whoever_has_less_to_do(room: DeskRoom) -> None:
-    manager = room.agent("客户经理")
-    room.taken(manager)
-    room.agent("小李")
-    room.write(lambda session: call_back.set_manager(session, customer("high_value"), manager, now=room.now))
-    case = room.request(room.conversation(customer("high_value")))
-    assert room.route() == [(case.id, manager)]
-
-
-def test_nobody_waits_for_a_manager_who_is_away_or_for_long(room: DeskRoom) -> None:
-    away, other = room.agent("客户经理", here=False), room.agent("小李")
-    room.write(lambda session: call_back.set_manager(session, customer("high_value"), away, now=room.now))
-    case = room.request(room.conversation(customer("high_value")))
-    assert room.route() == [(case.id, other)]
-
-
-def test_a_busy_manager_is_waited_for_as_a_last_agent_is(room: DeskRoom) -> None:
-    busy = room.agent("客户经理", capacity=1)
-    room.taken(busy)
-    other = room.agent("小李")
-    room.write(lambda session: call_back.set_manager(session, customer("high_value"), busy, now=room.now))
-    case = room.request(room.conversation(customer("high_value")))
-    assert room.route() == []
-    room.passes(seconds=BOOK.limits.last_agent_wait_seconds + 1)
-    room.alive(busy, other)
-    assert room.route() == [(case.id, other)]
-
-
-def test_naming_a_manager_again_changes_nothing_and_taking_the_name_away_does(room: DeskRoom) -> None:
-    one = room.agent("客户经理")
-    name = call_back.set_manager
-    assert room.write(lambda session: name(session, "C9", one, now=room.now))
-    assert not room.write(lambda session: name(session, "C9", one, now=room.now + timedelta(days=1)))
-    kept = room.read(lambda session: session.get_one(CustomerManager, "C9"))
-    assert kept.since == room.now
-    assert room.write(lambda session: name(session, "C9", None, now=room.now))
-    assert not room.write(lambda session: name(session, "C9", None, now=room.now))
+# -- the queue
 
 
 @pytest.mark.parametrize("reason", ["asked", "failures", "complaint", "danger"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from campaign_kit import NOBODY, NOW, RULES, agree, run
 from dialects import DIALECTS, NewUrl
 from proactive_kit import NOTICES, fan_out, recipients
 from sqlalchemy import select
@@ -15,26 +16,18 @@ from sqlalchemy.orm import Session
 from core import campaign as campaigns
 from core import conversation as log_of
 from core.campaign import BadCampaign, CampaignNotFound, NobodyAgreed, OwnCampaign, WrongStep
-from core.campaign_reach import NoRun, Reach, reached
-from core.clock import SHANGHAI
+from core.campaign_reach import Reach, reached
 from core.conversation import open_conversation
 from core.db import Database
 from core.fields import Keyring
 from core.migrations import upgrade
-from core.portrait.tables import Portrait, PortraitEvent
 from core.proactive import broadcast
 from core.proactive.choices import choose
 from core.proactive.said import bring_in, bring_offer
 from core.proactive.tables import SENT, Broadcast, Send
-from core.recommend.choosing import held_out
-from core.recommend.record import refuse
-from core.recommend.rules import recommend_rules
+from core.recommend.refusals import refuse
 from core.recommend.tables import ALL, Campaign
-from core.segment.tables import PUBLISHED, RETIRED, SegmentRun
 
-NOW = datetime(2026, 11, 24, 10, 0, tzinfo=SHANGHAI)
-RULES = recommend_rules()
-NOBODY = RULES.model_copy(update={"held_out_percent": 0.0})
 TEXT = "充电桩改在夜里23点以后充，每度便宜一些。想看您家能少花多少，跟我说“哪种电价便宜”。"
 
 
@@ -44,34 +37,6 @@ def bridge(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> I
     upgrade("bridge", database)
     yield database
     database.dispose()
-
-
-def run(session: Session, portraits: dict[str, list[str | None]], state: str = PUBLISHED) -> int:
-    """Put a run with so many accounts of each customer, by segment."""
-    made = SegmentRun(
-        as_of=date(2026, 11, 1), state=state, seed=1, started_at=NOW - timedelta(days=3), heartbeat_at=NOW,
-        finished_at=NOW, published_at=NOW - timedelta(days=2), error=None,
-    )  # fmt: skip
-    session.add(made)
-    session.flush()
-    place = 0
-    for number, segments in portraits.items():
-        for segment in segments:
-            place += 1
-            session.add(
-                Portrait(
-                    run_id=made.id, account_id=place, account_no=f"{4_200_000_000_000 + place}", customer_no=number,
-                    customer_kind="person", district="江岸区", area_class="city", user_class="residential",
-                    history_months=24, segment=segment,
-                )
-            )  # fmt: skip
-    session.flush()
-    return made.id
-
-
-def agree(session: Session, *numbers: str, wanted: bool = True) -> None:
-    for number in numbers:
-        choose(session, f"customer:{number}", "offer", wanted=wanted, channel="chat", now=NOW)
 
 
 def drafted(session: Session, *segments: str, text: str = TEXT, by: int | None = 1) -> Campaign:
@@ -112,62 +77,6 @@ def test_without_a_choice_of_their_own_nobody_agreed(bridge: Database, keyring: 
         with pytest.raises(NobodyAgreed):
             started(session, row, keyring)
         assert row.state == "approved"
-
-
-def test_a_customer_belongs_to_the_strongest_of_their_accounts(bridge: Database, keyring: Keyring) -> None:
-    with bridge.transaction() as session:
-        run(session, {"A": ["basic", "high_value"], "B": ["basic"], "C": ["high_risk", "basic", "special_service"]})
-        agree(session, "A", "B", "C")
-        found, people = reached(session, NOBODY, ["special_service", "high_value", "basic"], keyring=keyring)
-    assert {one.segment: (one.audience, one.reached) for one in found} == {
-        "special_service": (1, 1), "high_value": (1, 1), "basic": (1, 1),
-    }  # fmt: skip
-    assert sorted(people) == ["A", "B", "C"]
-
-
-def test_the_held_out_and_those_who_refused_everything_are_left_out_and_counted(
-    bridge: Database, keyring: Keyring
-) -> None:
-    numbers = [f"C{number:04d}" for number in range(1200)]
-    out = {number for number in numbers if held_out(keyring, number, RULES)}
-    shut = [number for number in numbers if number not in out][:3]
-    with bridge.transaction() as session:
-        run(session, {number: ["growth"] for number in numbers})
-        agree(session, *numbers)
-        for number in shut:
-            refuse(session, number, "saving_measure", now=NOW)  # one kind leaves the others
-        refuse(session, shut[0], ALL, now=NOW)  # and shuts offers
-        agree(session, shut[0])  # a choice that is older than nothing: the refusal stands all the same
-        ((one,), people) = reached(session, RULES, ["growth"], keyring=keyring)
-    assert (one.audience, one.consenting, one.held_out, one.refused) == (1200, 1200, len(out), 1)
-    assert set(people) == set(numbers) - out - {shut[0]}
-    assert one.reached == len(people)
-
-
-def test_only_the_published_run_counts(bridge: Database, keyring: Keyring) -> None:
-    with bridge.transaction() as session:
-        run(session, {"A": ["growth"]}, state=RETIRED)
-        agree(session, "A")
-        with pytest.raises(NoRun):
-            reached(session, RULES, ["growth"], keyring=keyring)
-
-
-def test_what_happened_since_the_run_counts(bridge: Database, keyring: Keyring) -> None:
-    with bridge.transaction() as session:
-        run(session, {"A": ["growth"], "B": ["growth"], "C": ["basic"]})
-        agree(session, "A", "B", "C", "N")
-        first = session.scalars(select(Portrait.account_no).where(Portrait.customer_no == "A")).one()
-        # A registered a need (the event names the account alone), C and a new customer bought a car.
-        for number, account, kind, segment in (
-            (None, first, "special_need", "special_service"), ("C", "4209000000001", "application", "growth"),
-            ("N", "4209000000002", "application", "growth"),
-        ):  # fmt: skip
-            session.add(
-                PortraitEvent(account_no=account, customer_no=number, at=NOW, kind=kind, cause=account, segment=segment)
-            )
-        session.flush()
-        _, people = reached(session, NOBODY, ["growth"], keyring=keyring)
-    assert sorted(people) == ["B", "C", "N"]
 
 
 def test_another_one_approves_it(bridge: Database) -> None:
@@ -299,7 +208,7 @@ def test_an_offer_that_nobody_wants_any_more_is_not_told(bridge: Database, keyri
         row, _ = told(session, keyring)
         where = open_conversation(session, channel="web", customer_no="A", accounts=[], assurance=1, now=NOW)
         if why == "shut":
-            refuse(session, "A", ALL, now=NOW)
+            refuse(session, "customer:A", ALL, now=NOW)
         elif why == "stopped":
             campaigns.stop(session, row.id, by="x", now=NOW)
         at = NOW + timedelta(days=15 if why == "late" else 0)

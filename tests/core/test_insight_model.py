@@ -6,7 +6,6 @@ import math
 import random
 import statistics
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from dialects import DIALECTS, NewUrl
 from insight_boards_kit import (
     WORDS,
     ago,
+    agrees,
     asked,
     board,
     charts,
@@ -25,6 +25,7 @@ from insight_boards_kit import (
     points_are_figures_of_rows,
     rows_come_to_figures,
     series_of,
+    world_of,
 )
 from insight_by_hand import everything
 from sqlalchemy import insert
@@ -185,20 +186,11 @@ class ByHand:
         }  # fmt: skip
 
 
-@pytest.fixture(params=[(dialect, seed) for dialect in DIALECTS for seed in (1, 2)], ids=str)
-def world(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> Iterator[World]:
-    dialect, seed = request.param
-    with opened(new_url, dialect, tmp_path) as sources:
-        yield World(sources, seed)
+world = world_of(World)
 
 
 def test_every_figure_agrees_with_the_one_from_raw_rows(world: World) -> None:
-    hand = ByHand(world.sources)
-    for first, last in ((6, 0), (0, 0), (13, 0), (25, 21)):
-        what = asked(first, last)
-        shown = figures(board("model", world.sources, what))
-        assert {key: one["value"] for key, one in shown.items()} == hand.figures(what.span)
-        assert {key: one["previous"] for key, one in shown.items()} == hand.figures(what.span.previous)
+    agrees("model", world.sources, ByHand(world.sources).figures, (6, 0), (0, 0), (13, 0), (25, 21))
 
 
 def test_a_channel_shows_its_own_messages_and_no_training(world: World) -> None:
@@ -245,7 +237,7 @@ def test_bands_of_confidence_come_to_all_messages_that_have_one(world: World) ->
         for day, value in zip(chart["picks"], one["data"], strict=True) if value
     }  # fmt: skip
     assert shown == counts
-    assert chart["series"][0]["name"] == "低于低把握线"
+    assert [one["name"] for one in chart["series"]] == ["低把握", "50% 至 70%", "70% 至 90%", "90% 以上"]
 
 
 def test_each_intent_adds_its_part_to_the_drift(world: World) -> None:

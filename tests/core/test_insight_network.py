@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +12,9 @@ import pytest
 from dialects import DIALECTS, NewUrl
 from insight_boards_kit import (
     TODAY,
+    WORDS,
     ago,
+    agrees,
     asked,
     board,
     charts,
@@ -23,6 +24,7 @@ from insight_boards_kit import (
     points_are_figures_of_rows,
     rows_come_to_figures,
     series_of,
+    world_of,
 )
 from insight_kit import NOW
 from network_by_hand import DAY, LIMIT, MINUTE, ByHand, Row
@@ -30,6 +32,8 @@ from sqlalchemy import insert
 
 from core.clock import SHANGHAI
 from core.insight.kpi import Asked, Sources
+from core.insight.network_facts import NetworkFacts
+from core.insight.rows import Point, cells, rows
 from core.insight.spans import Span
 from core.network import NetworkNode, SupplyPoint
 from core.notice import Notice
@@ -114,10 +118,11 @@ class World:
         self.rows[OrderEvent].append({
             "order_id": number, "seq": 1, "at": at, "kind": "filed", "by": "customer", "values": {}
         })  # fmt: skip
-        if rng.random() < 0.7:
+        if rng.random() < 0.9:
+            kind, state = rng.choice((("state", "arrived"), ("state", "working"), ("cancelled", "cancelled")))
             self.rows[OrderEvent].append({
-                "order_id": number, "seq": 2, "at": at + rng.choice((44, 45, 46, 91, 130)) * MINUTE, "kind": "state",
-                "by": "staff", "values": {"to": "arrived"},
+                "order_id": number, "seq": 2, "at": at + rng.choice((44, 45, 46, 91, 130)) * MINUTE, "kind": kind,
+                "by": "staff", "values": {"to": state},
             })  # fmt: skip
         self.rows[Promise].append({
             "subject_kind": "order", "subject_id": number, "kind": rng.choice(("arrival", "answer")),
@@ -125,20 +130,11 @@ class World:
         })  # fmt: skip
 
 
-@pytest.fixture(params=[(dialect, seed) for dialect in DIALECTS for seed in (1, 2)], ids=str)
-def world(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> Iterator[World]:
-    dialect, seed = request.param
-    with opened(new_url, dialect, tmp_path) as sources:
-        yield World(sources, seed)
+world = world_of(World)
 
 
 def test_every_figure_agrees_with_the_one_from_raw_rows(world: World) -> None:
-    hand = ByHand(world.sources)
-    for first, last in ((6, 0), (0, 0), (13, 0), (20, 11)):
-        what = asked(first, last)
-        shown = figures(board("network", world.sources, what))
-        assert {key: one["value"] for key, one in shown.items()} == hand.figures(what.span)
-        assert {key: one["previous"] for key, one in shown.items()} == hand.figures(what.span.previous)
+    agrees("network", world.sources, ByHand(world.sources).figures, (6, 0), (0, 0), (13, 0), (20, 11))
 
 
 def test_days_to_come_show_what_is_planned(world: World) -> None:
@@ -186,6 +182,16 @@ def test_clocks_of_arrival_are_by_the_class_of_the_area(world: World) -> None:
     assert series_of(found["arrival_minutes_by_class"]) == middles
 
 
+def test_who_took_the_order_back_after_waiting_in_vain_was_let_down_and_nobody_has_arrived(world: World) -> None:
+    hand, what = ByHand(world.sources), asked(13, 0)
+    promised = {row["subject_id"] for row in hand.raw[Promise] if row["kind"] == "arrival"}
+    back = {row["order_id"] for row in hand.raw[OrderEvent] if row["kind"] == "cancelled"} & promised
+    numbers = {row["order_no"] for row in hand.raw[WorkOrder] if row["id"] in back and row["area_class"]}
+    found = rows(Point("field_arrival"), world.sources, what, WORDS)
+    shown = [cells(found.kpi, item, value, WORDS) for item, value in found.pairs if item.order_no in numbers]
+    assert {(line["arrived_at"], line["state"]) for line in shown} == {(None, "超时")}
+
+
 def test_outages_by_day_and_cause_come_to_all_of_them(world: World) -> None:
     what = asked(13, 0)
     found, hand = charts(board("network", world.sources, what)), ByHand(world.sources)
@@ -200,6 +206,23 @@ def test_outages_by_day_and_cause_come_to_all_of_them(world: World) -> None:
     assert series_of(found["outages_by_cause"]) == Counter(row["cause"] or "unknown" for row in mine)
     again = Counter(row["district"] for row in mine if row["kind"] in ("fault", "limit") and hand.again(row))
     assert series_of(found["again_by_area"]) == again if again else found["again_by_area"]["empty"]
+
+
+def test_what_was_withdrawn_or_went_by_long_ago_is_not_read_again_each_time(world: World) -> None:
+    facts = NetworkFacts(world.sources, asked(0, 0), WORDS)
+    before = {one.number for one in facts.outages}
+    row = {**world.rows[Outage][0], "restored_at": None, "kind": "planned", "started_at": ago(90)}
+    long_ago = [
+        row | {"id": 101, "outage_no": "X1", "state": "cancelled", "expected_at": None},
+        row | {"id": 102, "outage_no": "X2", "state": "planned", "expected_at": ago(89.5)},
+        row | {"id": 103, "outage_no": "X3", "state": "planned", "expected_at": None},
+        row | {"id": 104, "outage_no": "X4", "state": "active", "expected_at": ago(89.5)},
+    ]
+    with world.sources.workorder.transaction() as session:
+        session.execute(insert(Outage), long_ago)
+    again = NetworkFacts(world.sources, asked(0, 0), WORDS)
+    assert {one.number for one in again.outages} - before == {103, 104}
+    assert {103, 104} <= {one.number for one in again.under_way(asked(0, 0).span)}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from core.insight.kpi import Sources
 from core.insight.pulse import version
 from core.learning.tables import LearnedFaq, LearningGroup, ModelVersion
+from core.notice import Notice
 from core.outage import Outage
 from core.promise import Promise
 from core.recommend.tables import CallBack, Campaign, Recommendation
@@ -42,6 +43,8 @@ def sources(request: pytest.FixtureRequest, new_url: NewUrl, tmp_path: Path) -> 
                     told_at=BEFORE),
             Outage(id=1, outage_no="TD1", kind="fault", state="active", area="x", district="y", area_class="urban",
                    started_at=BEFORE),
+            Notice(id=1, key="outage:1:restored:t", conversation_id="t", wording="outage_restored", values={},
+                   created_at=BEFORE),
         ))  # fmt: skip
     yield made
     for database in (made.bridge, made.workorder, made.billing):
@@ -63,7 +66,7 @@ def _recommend(session: Session) -> None:
     ("bridge", _set(ModelVersion, "state", "candidate")), ("bridge", _set(ModelVersion, "compared", {"a": 1})),
     ("bridge", _set(Campaign, "state", "running")), ("bridge", _recommend),
     ("workorder", _set(Promise, "kept_at", NOW)), ("workorder", _set(Outage, "state", "restored")),
-    ("workorder", _set(Outage, "expected_at", NOW)),
+    ("workorder", _set(Outage, "expected_at", NOW)), ("workorder", _set(Notice, "delivered_at", NOW)),
 ])  # fmt: skip
 def test_what_changes_without_a_new_message_is_seen_at_once(
     sources: Sources, name: str, change: Callable[[Session], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 from dialects import DIALECTS, NewUrl
+from insight_boards_kit import charts, series_of
 from insight_by_hand import ByHand
 from insight_kit import DATA, NOW, Log, databases
 from sqlalchemy import event
 
+from core.clock import SHANGHAI
 from core.insight.boards import BOARDS, board_json, check
 from core.insight.kpi import Asked, Breakdown, Sources
 from core.insight.laying import behind, lay
@@ -98,6 +101,21 @@ def test_counts_by_day_channel_topic_and_hour_come_to_all_contacts(sources: Sour
         assert sum(counts) == len(visits), key
 
 
+def test_bars_of_reasons_and_failures_begin_with_the_longest(sources: Sources) -> None:
+    what, hand = asked(15, 0), ByHand(sources)
+    found = charts(board_json("service", sources, what, WORDS))
+    cases = Counter(case["reason"] for case in hand.cases if what.span.holds(case["requested_at"]))
+    assert series_of(found["reasons"]) == cases
+    assert list(series_of(found["reasons"]).values()) == sorted(cases.values(), reverse=True)
+    bad = Counter[str]()
+    for one in hand.visits:
+        if what.span.holds(one["at"]) and any(one["bad"]):
+            bad[one["topic"]] += sum(part is not None for part in one["bad"])
+    chart = found["failures_by_topic"]
+    failures, silences = (series_of(chart, key) for key in ("failures", "silences"))
+    assert [failures[topic] + silences[topic] for topic in failures] == sorted(bad.values(), reverse=True)
+
+
 def test_the_worst_topics_are_scored_as_the_file_weighs_them(sources: Sources) -> None:
     what, hand = asked(15, 0), ByHand(sources)
     chart = next(
@@ -121,6 +139,18 @@ def test_the_worst_topics_are_scored_as_the_file_weighs_them(sources: Sources) -
         assert line["score"] == len(failed) + len(handed) + 2 * len(low) + len(repeat)
     assert sum(line["contacts"] for line in chart["lines"]) == len(visits)
     assert [line["score"] for line in chart["lines"]] == sorted((one["score"] for one in chart["lines"]), reverse=True)
+
+
+def test_days_before_the_first_message_are_no_measure_of_what_was_said_but_of_orders(sources: Sources) -> None:
+    first = min(row["at"] for row in ByHand(sources).messages if row["author"] == "customer")
+    days = (TODAY - first.astimezone(SHANGHAI).date()).days
+    for back, whole in ((days // 2, True), (days, False)):  # as many days before reach back to it, or beyond
+        shown = figures(board_json("service", sources, asked(back - 1, 1), WORDS))
+        told = {key: one["change_text"] == "前期数据不全" for key, one in shown.items() if one["value"] is not None}
+        assert not told["complaints"]
+        assert told["contacts"] is told["messages"] is not whole
+        if not whole:
+            assert {shown[key]["verdict"] for key, young in told.items() if young} == {"none"}
 
 
 def test_a_channel_shows_its_own_contacts_and_no_figure_that_has_none(sources: Sources) -> None:

@@ -12,7 +12,8 @@ import yaml
 from sklearn.metrics import adjusted_rand_score
 from sqlalchemy import select
 
-from core.learning.groups import Overtaken, cluster, regroup, same_ids
+from core.learning.group_rows import Overtaken
+from core.learning.groups import cluster, regroup, same_ids
 from core.learning.likeness import Likeness
 from core.learning.naming import names_of
 from core.learning.tables import LearningGroup
@@ -58,7 +59,7 @@ def test_messages_in_many_voices_come_together_by_what_they_are_about() -> None:
     texts = [text for each in THEMES.values() for text in each]
     themes = [name for name, each in THEMES.items() for _ in each]
     assert (len(THEMES), len(texts), len(set(texts))) == (12, 120, 120)
-    likeness = Likeness(list(training_messages(DATA / "nlu")), SETTINGS.groups, SETTINGS.placeholders)
+    likeness = Likeness(list(training_messages(DATA / "nlu")), SETTINGS.groups, SETTINGS.placeholders, SETTINGS.names)
     distances = likeness.distances(texts)
     found = cluster(distances, len(texts), SETTINGS.groups.distance)
     marks = [next(at for at, one in enumerate(found) if place in one.places) for place in range(len(texts))]

@@ -70,8 +70,7 @@ def states(room: LearningRoom) -> list[tuple[str, str | None, int | None]]:
 
 def exported(room: LearningRoom, folder: Path) -> tuple[Any, dict[str, list[str]], list[Any]]:
     """Write, and return what was counted, intent -> messages, items."""
-    with room.writing() as session:
-        made = write(session, folder, now=room.now, guard=GUARD)
+    made = write(room.bridge, folder, now=room.now, guard=GUARD)
     nlu = yaml.safe_load((folder / MESSAGES).read_text(encoding="utf-8"))
     assert nlu["version"] == "3.1"
     messages = {one["intent"]: [x.removeprefix("- ") for x in one["examples"].splitlines()] for one in nlu["nlu"]}

@@ -11,12 +11,13 @@ import pytest
 from portrait_kit import AS_OF, LAST, NOW, Hand, built, empty_sources, new_run
 from sqlalchemy import select
 
-from core.account import Account
+from core.account import Account, Meter
 from core.clock import add_months
 from core.payment import balance_of
 from core.portrait.build import build
 from core.portrait.tables import FEATURES
 from core.segment.tables import SegmentRun
+from core.usage import DailyReading
 from tests.dialects import DIALECTS, NewUrl
 
 YEAR = [100] * 12
@@ -102,6 +103,16 @@ def test_growth_drop_and_answer_to_prices_need_the_year_before(hand: Hand) -> No
     assert found[grown].sudden_drop == 0
     assert found[fallen].sudden_drop == pytest.approx(0.75)
     assert (found[fallen].price_response, found[fallen].valley_share) == (None, None)  # no registers by hour
+
+
+def test_a_fifth_more_is_a_fifth_and_no_hair_below_it(hand: Hand) -> None:
+    """The rules ask for at least so much: 120 / 100 - 1 would be too little, and 0.95 is not 1 - 1 / 20 everywhere."""
+    account = hand.account()
+    for place, month in enumerate(months(24)):
+        bill = hand.bill(account, month, 120 if place >= 12 else 100)
+        hand.pay(account, add_months(month, 1).replace(day=26 if place == 12 else 20), "60.00", bill=bill)
+    found = built(hand.sources)[account]
+    assert (found.kwh_growth, found.on_time_rate) == (0.2, 11 / 12)
 
 
 def test_months_above_the_first_step_are_counted_only_where_there_are_steps(hand: Hand) -> None:
@@ -204,3 +215,23 @@ def test_days_without_use_have_no_shape_but_are_idle(hand: Hand) -> None:
     hand.meter(account, AS_OF - timedelta(days=57), [5.0] * 57)
     found = built(hand.sources)[account]
     assert (found.idle_share, found.load_factor, found.volatility) == (1, None, None)
+
+
+def test_even_days_have_no_deviation_and_weekends_without_readings_are_not_a_closed_shop(hand: Hand) -> None:
+    even, shop = hand.account(), hand.account()
+    first = AS_OF - timedelta(days=57)
+    hand.meter(even, first, [123456.78 + 33.33 * place for place in range(57)])
+    hand.meter(shop, first, [10.0 * place for place in range(57)])
+    with hand.sources.billing.transaction() as session:
+        meter = session.scalars(select(Meter).where(Meter.account_id == int(shop[2:]))).one()
+        for row in session.scalars(select(DailyReading).where(DailyReading.meter_id == meter.id)):
+            if row.day.weekday() == 6:  # Saturday and Sunday are then without neighbours, Monday too
+                session.delete(row)
+    found = built(hand.sources)
+    assert (found[even].volatility, found[even].load_factor, found[even].weekend_ratio) == (0, 1, 1)
+    assert (found[shop].load_factor, found[shop].weekend_ratio) == (1, 1)
+    with hand.sources.billing.transaction() as session:
+        for row in session.scalars(select(DailyReading).where(DailyReading.meter_id == meter.id)):
+            if row.day.weekday() == 5:
+                session.delete(row)
+    assert built(hand.sources)[shop].weekend_ratio is None

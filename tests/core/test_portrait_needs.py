@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -119,6 +120,15 @@ def test_a_catalogue_that_misses_a_feature_is_refused(tmp_path: Path) -> None:
 def test_the_page_about_portraits_shows_the_catalogue_as_it_is() -> None:
     page = (PORTRAIT_DATA.parents[1] / "docs" / "portraits.md").read_text(encoding="utf-8")
     assert Catalogue.load().markdown() in page
+
+
+def test_the_catalogue_speaks_to_supervisors_and_names_no_column_or_code() -> None:
+    catalogue = Catalogue.load()
+    told = [
+        text for one in catalogue.features for text in (one.name, one.unit, one.formula, one.source, one.note)
+    ] + [*catalogue.words, *catalogue.dimensions.values()]  # fmt: skip
+    assert [text for text in told if re.search("[A-Za-z_]", text)] == []
+    assert all(re.search("[\u4e00-\u9fff]", one.formula) for one in catalogue.features)
 
 
 def test_every_sign_names_something_that_there_is() -> None:

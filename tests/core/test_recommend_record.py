@@ -23,8 +23,9 @@ from core.handoff.tables import Handoff
 from core.migrations import upgrade
 from core.proactive.choices import choose
 from core.proactive.tables import Choice
-from core.recommend.choosing import held_out, is_due, is_quiet, refused
-from core.recommend.record import BadOffer, Decided, Told, decide, keep, read, refuse
+from core.recommend.choosing import held_out, is_due, is_quiet
+from core.recommend.record import Decided, Told, decide, keep, read
+from core.recommend.refusals import BadOffer, refuse, refused
 from core.recommend.rules import recommend_rules
 from core.recommend.tables import ALL, RECOMMENDATIONS, Recommendation, Refusal
 
@@ -182,11 +183,11 @@ def test_what_was_accepted_stays_accepted(bridge: Database) -> None:
 def test_the_word_of_whoever_speaks_counts_too(bridge: Database) -> None:
     """A daughter asks for her mother's account: her refusal and her mother's both hold."""
     with bridge.transaction() as session:
-        refuse(session, "C9", ALL, now=NOW)
+        refuse(session, "customer:C9", ALL, now=NOW)
         assert not kept(session, Told(("C1", "C9"), "4201234567890", "tier_warning", Decimal(9), {}))
         assert kept(session)
         with pytest.raises(BadOffer):
-            refuse(session, "C1", "loans", now=NOW)
+            refuse(session, "customer:C1", "loans", now=NOW)
 
 
 def test_a_refusal_of_all_ends_offers_by_notice(bridge: Database) -> None:
@@ -269,3 +270,16 @@ def test_what_was_said_before_the_conversations_became_one_counts(bridge: Databa
         both = (where.id, before.id)
         assert not keep(session, RULES, TOLD, conversation_id=where.id, talks=both, now=NOW)
         assert is_due(session, RULES, customers=("C1",), talks=both, now=NOW)
+
+
+def test_what_the_customer_speaks_of_in_another_channel_counts(bridge: Database) -> None:
+    """An outage reported over WeChat, or a person who has that conversation: nothing on the web page either."""
+    with bridge.transaction() as session:
+        where, wechat = talk(session), talk(session, channel="wechat")
+        said(session, wechat, "report_outage", at=NOW - timedelta(hours=3))
+        assert not kept(session, where=where)
+        wechat.last_at, wechat.mode = NOW + timedelta(days=3), "human"
+        assert not kept(session, where=where, at=NOW + timedelta(days=3))
+        stranger = open_conversation(session, channel="web", customer_no="C2", accounts=[], assurance=1, now=NOW)
+        stranger.mode, stranger.last_at, wechat.mode = "human", NOW + timedelta(days=3), "bot"
+        assert kept(session, where=where, at=NOW + timedelta(days=3))

@@ -110,6 +110,26 @@ def test_the_cut_of_the_highest_fifth_takes_in_whoever_stands_on_it() -> None:
     assert cut(np.array([np.nan], dtype=np.float32), 0.2) is None
 
 
+def test_if_more_are_alike_than_the_share_allows_only_those_above_them_are_the_highest() -> None:
+    alike = np.full(30, 1200.0, dtype=np.float32)
+    assert cut(alike, 0.2) is None  # nobody stands out
+    alike[:3] = 5000.0
+    found = cut(alike, 0.2)
+    assert found is not None
+    assert (alike >= found).sum() == 3
+
+
+def test_a_hair_below_a_bound_is_below_it_for_one_account_and_for_many() -> None:
+    """Single precision would round 0.2 less a hair up to 0.2: the board would then find no reason for the segment."""
+    hair = float(np.nextafter(0.2, 0))
+    values = np.full((2, len(FEATURES)), np.nan)
+    for row, growth in enumerate((0.2, hair)):
+        values[row, [FEATURES.index("kwh_growth"), FEATURES.index("kwh_year")]] = growth, 900.0
+    frame = Frame(np.arange(2), values, FEATURES, {name: [None, None] for name in CLASSES})
+    assert segments_of(frame, RULES, CUT).tolist() == [GROWTH, BASIC]
+    assert [segment_of(kwh_growth=one, kwh_year=900.0) for one in (0.2, hair)] == [GROWTH, BASIC]
+
+
 def test_every_tag_has_a_name_and_a_reason_and_conditions() -> None:
     assert all(tag.name and tag.why and tag.ways for tag in RULES.tags)
     assert len({tag.name for tag in (*RULES.tags, *RULES.of_events)}) == len(RULES.tags) + len(RULES.of_events)

@@ -7,22 +7,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from portrait_kit import AS_OF, empty_sources
-from sqlalchemy import func, select
+from portrait_kit import AS_OF, Hand, empty_sources, portraits
+from sqlalchemy import func, select, text
 
 from core.clock import SHANGHAI
 from core.db import Database
 from core.portrait.build import Sources
-from core.portrait.tables import Portrait
+from core.portrait.tables import Portrait, PortraitEvent
 from core.segment import runs
 from core.segment.lock import AlreadyRunning, alone, is_running
 from core.segment.method import Segmentation
-from core.segment.run import TooFewAccounts, segment
+from core.segment.run import BadDay, LockLost, TooFewAccounts, segment
 from core.segment.tables import FAILED, PUBLISHED, RETIRED, RUNNING, SegmentRun
 from tests.dialects import DIALECTS, NewUrl
 
@@ -82,6 +82,11 @@ def bridge_of(new_url: NewUrl, dialect: str, folder: Path) -> Iterator[Sources]:
 
 def make(sources: Sources, *, seed: int = 1, now: datetime = NOW, known: Segmentation = KNOWN) -> int:
     return segment(sources, as_of=AS_OF, seed=seed, settings=known, clock=lambda: now)
+
+
+def happened(bridge: Database, cause: str, at: datetime) -> None:
+    with bridge.transaction() as session:
+        session.add(PortraitEvent(account_no="4200000001", customer_no="C1", at=at, kind="complaint", cause=cause))
 
 
 def states(bridge: Database) -> list[str]:
@@ -207,3 +212,77 @@ def test_without_accounts_a_run_fails_and_says_why(new_url: NewUrl, tmp_path: Pa
             assert runs.find(session, 1).error == "no account has enough history"
             with pytest.raises(runs.RunNotFound):
                 runs.find(session, 99)
+
+
+@pytest.mark.parametrize("day", [AS_OF + DAY, date(1, 1, 1)])
+def test_a_day_that_has_not_come_or_never_had_data_is_refused_and_nothing_is_begun(sources: Sources, day: date) -> None:
+    with pytest.raises(BadDay, match=str(day)):
+        segment(sources, as_of=day, seed=1, settings=KNOWN, clock=lambda: NOW)
+    assert states(sources.bridge) == []
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("count", [1, 30])
+def test_one_account_and_accounts_that_are_all_alike_are_one_group_and_nobody_is_among_the_highest(
+    new_url: NewUrl, tmp_path: Path, dialect: str, count: int
+) -> None:
+    with bridge_of(new_url, dialect, tmp_path) as sources:
+        hand = Hand(sources)
+        for _ in range(count):
+            account = hand.account(prepaid=True)
+            hand.bills(account, [100] * 12)
+            hand.pay(account, date(2025, 11, 2), "1000.00")
+        made = make(sources, known=FULL)
+        rows = portraits(sources.bridge, made).values()
+        with sources.bridge.reading() as session:
+            run = runs.find(session, made)
+        assert {(row.cluster, row.thin) for row in rows} == {(0, None)}
+        assert {row.segment for row in rows} == {"high_value" if count == 1 else "basic"}
+        assert run.quality["clusters"] == 1
+        assert run.clusters[0]["means"]["valley_share"] is None  # a column of nothing but unknowns
+
+
+def test_postgresql_knows_of_the_new_rows_before_anybody_asks_for_them(new_url: NewUrl, tmp_path: Path) -> None:
+    with bridge_of(new_url, "postgresql", tmp_path) as sources:
+        hand = Hand(sources)
+        for _ in range(8):
+            hand.bills(hand.account(), [100] * 12)
+        make(sources)
+        with sources.bridge.reading() as session:
+            known = session.scalars(text("SELECT attname FROM pg_stats WHERE tablename = 'portraits'")).all()
+            rows = session.scalar(text("SELECT reltuples FROM pg_class WHERE relname = 'portraits'"))
+        assert {"run_id", "segment", "cluster"} <= set(known)
+        assert rows == 8
+
+
+def test_a_run_whose_lock_the_server_dropped_publishes_nothing_and_the_next_one_goes_on_with_it(
+    new_url: NewUrl, tmp_path: Path
+) -> None:
+    """A restart of the server: other connections are made anew, but somebody else may have the lock by now."""
+    with bridge_of(new_url, "postgresql", tmp_path) as sources:
+        hand = Hand(sources)
+        hand.bills(hand.account(), [100] * 12)
+
+        def drop(what: str, _done: int, _total: int) -> None:
+            if what == "tree":
+                with sources.bridge.transaction() as session:
+                    session.execute(text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = "
+                        "(SELECT oid FROM pg_database WHERE datname = current_database())"
+                    ))  # fmt: skip
+
+        with pytest.raises(LockLost):
+            segment(sources, as_of=AS_OF, seed=1, settings=KNOWN, progress=drop, clock=lambda: NOW)
+        assert states(sources.bridge) == [RUNNING]
+        assert make(sources) == 1
+        assert states(sources.bridge) == [PUBLISHED]
+
+
+def test_events_older_than_all_runs_that_keep_their_portraits_go(sources: Sources) -> None:
+    make(sources)
+    happened(sources.bridge, "order:1:4200000001", NOW - 2 * DAY)
+    happened(sources.bridge, "order:2:4200000001", NOW)
+    make(sources, seed=2)
+    with sources.bridge.reading() as session:
+        assert session.scalars(select(PortraitEvent.cause)).all() == ["order:2:4200000001"]

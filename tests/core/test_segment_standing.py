@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
-from segment_kit import AS_OF, NOW, ONE, World, world
+from segment_kit import AS_OF, DAY, NOW, ONE, TWO, World, account, world
 
 from core.segment.events import note
 from core.segment.standing import Standing, strongest
@@ -109,3 +109,65 @@ def test_a_segment_of_a_newer_version_claims_nothing(world: World) -> None:
     world.publish(a1="platinum", a2="growth")
     assert world.standing().segment == "growth"
     assert world.standing(customer_no=None, account_nos=(ONE,)).segment is None
+
+
+def test_who_gives_an_account_up_stands_no_longer_by_it(world: World) -> None:
+    world.publish(a1="high_value", a2="basic")
+    world.look()
+    world.order("complaint")
+    world.look()
+    assert (world.standing().segment, "complained" in world.standing().tags) == ("high_value", True)
+    world.take_over()
+    world.look(NOW + DAY)
+    found = world.standing(account_nos=(ONE,))
+    assert (found.segment, found.tags, [one.account_no for one in found.accounts]) == ("basic", ("on_time",), [TWO])
+    assert world.standing(customer_no=None, account_nos=(ONE,), holders={ONE: "C1"}).accounts == ()
+    # Asked for by its number alone it is a new one, of whoever has it now.
+    now = world.standing(customer_no=None, account_nos=(ONE,))
+    assert [(one.account_no, one.segment, one.known) for one in now.accounts] == [(ONE, None, False)]
+
+
+def test_what_the_new_holder_does_is_told_of_the_account_and_nothing_of_the_earlier_one(world: World) -> None:
+    world.publish(a1="high_risk")
+    world.look()
+    world.order("complaint")
+    world.take_over()
+    world.order("solar", customer_no="C2")
+    world.look(NOW + DAY)
+    for whose in ({"customer_no": "C2"}, {"customer_no": None}):
+        found = world.standing(account_nos=(ONE,), **whose)
+        assert (found.segment, found.tags) == ("growth", ("applied",))
+
+
+def test_an_account_that_was_closed_says_nothing_of_its_customer_from_the_next_day_on(world: World) -> None:
+    world.publish(a1="high_risk", a2="basic")
+    with world.sources.billing.transaction() as session:
+        account(session).closed_on = NOW.date()
+    world.look()
+    assert world.standing().segment == "high_risk"
+    world.look(NOW + DAY)
+    assert world.standing().segment == "basic"
+
+
+def test_a_change_of_hands_that_was_a_mistake_gives_the_standing_back(world: World) -> None:
+    world.publish(a1="growth")
+    world.take_over()
+    world.look()
+    assert world.standing().segment == "basic"
+    with world.sources.billing.transaction() as session:
+        taken = account(session)
+        taken.customer_id, taken.held_since = taken.customer_id - 1, None
+    world.look(NOW + timedelta(minutes=14))
+    assert world.standing().segment == "basic"  # it is looked at every quarter of an hour
+    world.look(NOW + timedelta(minutes=15))
+    assert (world.standing().segment, world.events()) == ("growth", [])
+
+
+def test_the_next_run_knows_the_new_holder_and_the_earlier_one_stays_without_the_account(world: World) -> None:
+    world.publish(a1="high_risk")
+    world.take_over()
+    world.look()
+    run_id = world.publish(as_of=NOW.date(), a1="high_value", a2="growth", one="C2")
+    world.look(NOW + timedelta(minutes=1))
+    assert (world.standing().run_id, world.standing().segment) == (run_id, "growth")
+    assert world.standing(customer_no="C2").segment == "high_value"

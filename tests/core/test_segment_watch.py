@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from segment_kit import DAY, HOUR, NOW, ONE, RULES, TWO, World, world
+from sqlalchemy import select
 
 from core.clock import SHANGHAI
 from core.learning.jobs import due as learning_due
 from core.learning.marks import RUN, put_mark
+from core.payment import Payment
 from core.segment.events import note
 from core.segment.tables import RUNNING, SegmentRun
 from core.segment.watch import Due, Watch, due
@@ -191,3 +193,64 @@ def test_a_run_that_was_cut_off_is_due_with_its_own_day_and_seed_for_a_day(world
         session.add(SegmentRun(as_of=date(2026, 11, 21), state=RUNNING, seed=8, started_at=NOW, heartbeat_at=NOW))
     assert when_due(world, NOW + HOUR) == Due(date(2026, 11, 21), 8)
     assert when_due(world, NOW + 2 * DAY) is None
+
+
+def test_a_run_of_a_day_that_has_not_come_waits_when_the_clock_was_set_back(world: World) -> None:
+    world.publish(as_of=date(2026, 11, 22))
+    with world.sources.bridge.transaction() as session:
+        session.add(SegmentRun(as_of=date(2026, 11, 24), state=RUNNING, seed=8, started_at=NOW, heartbeat_at=NOW + DAY))
+    assert when_due(world, NOW) is None
+    assert when_due(world, NOW + 2 * DAY) == Due(date(2026, 11, 24), 8)
+
+
+def test_an_order_that_is_committed_after_one_with_a_higher_number_is_not_lost(world: World) -> None:
+    world.publish()
+    world.look()
+    world.order("repair", number=7)
+    world.look()
+    world.order("special_life_support", number=6)  # its number was given out first
+    world.look()
+    assert (world.events(), world.standing().segment) == ([("special_need", ONE)], "special_service")
+    world.order("solar", number=5)
+    world.watch = Watch(world.sources.billing, world.sources.workorder, world.sources.bridge, RULES)
+    world.look()
+    assert world.events() == [("special_need", ONE), ("application", ONE)]
+
+
+def test_a_payment_that_is_committed_after_one_with_a_higher_number_is_not_lost(world: World) -> None:
+    world.publish()
+    world.look()
+    world.pay("10.00", number=9)
+    world.look()
+    world.pay("700.00", number=8)
+    world.look()
+    assert world.events() == [("large_payment", ONE)]
+
+
+def test_a_payment_that_was_paid_back_settled_nothing_and_the_next_one_does(world: World) -> None:
+    world.publish(a1="high_risk")
+    world.bill("500.00", due_on=date(2026, 10, 25))
+    world.look()
+    world.pay("500.00")
+    world.look()
+    assert world.events() == [("large_payment", ONE), ("cleared", ONE)]
+    with world.sources.billing.transaction() as session:
+        session.scalars(select(Payment)).one().status = "refunded"
+    world.look()
+    assert (world.events(), world.standing().segment) == ([], "high_risk")
+    world.pay("500.00")
+    world.look()
+    assert world.standing().segment == "basic"
+
+
+def test_arrears_are_settled_once_however_often_a_part_of_them_is_looked_at(world: World) -> None:
+    world.publish(a1="high_risk")
+    world.bill("300.00", due_on=date(2026, 10, 25))
+    world.look()
+    world.pay("100.00", at=NOW - HOUR)
+    world.look()
+    world.pay("200.00")
+    world.look()
+    world.watch = Watch(world.sources.billing, world.sources.workorder, world.sources.bridge, RULES)
+    world.look()
+    assert world.events() == [("cleared", ONE)]

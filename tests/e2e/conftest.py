@@ -55,11 +55,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
     """The running stack; at the end of the session none of its processes may be left."""
     from ops.stack import Stack, StackFailed
 
-    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")  # a worker of xdist has none
+    tell = reporter.write_line if reporter else print
     made = Stack(tmp_path_factory.mktemp("stack").resolve(), customers=80, months=36)
     try:
         made.prepare()
-        made.start(lambda line: reporter.write_line(f"e2e: {line}"))
+        made.start(lambda line: tell(f"e2e: {line}"))
     except StackFailed as error:
         pytest.exit(f"the stack for the end-to-end tests cannot be had: {error}", returncode=3)
     yield made
@@ -160,11 +161,20 @@ def within(seconds: float, true: Callable[[], bool]) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "last: ends the stack, so it runs after all others")
+    config.addinivalue_line("markers", "alone: counts on the whole machine, so nothing runs beside it")
 
 
+def lane_of(item: pytest.Item) -> str:
+    """Return the lane of a test: two run side by side, so that each stack is started once (`make test`)."""
+    shared = "stack" in getattr(item, "fixturenames", ()) and not hasattr(getattr(item, "module", None), "stack")
+    return "customers" if shared else "others"
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads which group a test is of
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group(lane_of(item)))
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)

@@ -36,6 +36,8 @@ class Stage:
         self.asked: list[str] = []
         self.deeds: list[tuple[str, Any]] = []
         self.done: set[int] = set()
+        self.more: str | None = None  # where the next page of groups begins
+        self.refusing: set[str] = set()  # paths that are answered by 500
 
     def answer(self, path: str) -> Any:
         """Return what a path of /v1/insight holds, None if nothing."""
@@ -47,6 +49,8 @@ class Stage:
             return read("rows")
         if path.startswith("portraits/"):
             return read("portrait") if path.endswith("3101000012345") else None
+        if path == "learning/groups":
+            return {**read("learning_groups"), "next": self.more}
         if path.startswith("learning/groups/"):
             group = read("learning_group")
             return {**group, "items": [one for one in group["items"] if one["id"] not in self.done]}
@@ -82,11 +86,19 @@ def _routes(stage: Stage) -> APIRouter:
             return _refused(502, "坏了")
         if not stage.signed:
             return _refused(401, "登录已过期")
+        if path in stage.refusing:
+            return _refused(500, "服务器出了点问题，请稍后再试。")
         found = stage.answer(path)
         return _refused(404, "没有") if found is None else JSONResponse(found)
 
     @router.post("/v1/insight/{path:path}")
     async def post(path: str, request: Request) -> Any:
+        return stage.take(path, json.loads(await request.body() or b"null"))
+
+    @router.patch("/v1/insight/{path:path}")
+    async def patch(path: str, request: Request) -> Any:
+        if path in stage.refusing:
+            return _refused(500, "服务器出了点问题，请稍后再试。")
         return stage.take(path, json.loads(await request.body() or b"null"))
 
     return router

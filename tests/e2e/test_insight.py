@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from desk_pages import SECONDS, SHOTS, WATCH, objections
+from desk_pages import SHOTS, objections
+from insight_pages import ENLARGED, LARGE, SMALL, beating, chromium, counted, focused, settled, sound_page
 from insight_stage import Stage, staged
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
-SMALL, LARGE = {"width": 1366, "height": 768}, {"width": 1920, "height": 1080}
 PLACES = {
     "service": "#/service", "customers": "#/customers", "network": "#/network", "model": "#/model",
     "portrait": "#/customers/accounts/3101000012345", "learning": "#/learning", "group": "#/learning/groups/4",
@@ -27,17 +25,8 @@ PLACES = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("there is no Chromium here, and CI needs it")
-        pytest.skip("there is no Chromium here: install Debian's chromium and fonts-noto-cjk to run this test")
-    with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as one:
         yield one
-        one.close()
 
 
 @pytest.fixture
@@ -48,46 +37,8 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that nothing may break on, neither by an error nor against the policy."""
-    context = browser.new_context(locale="zh-CN", viewport=SMALL, reduced_motion="reduce")
-    context.add_init_script(WATCH)
-    made, broken = context.new_page(), list[str]()
-    made.set_default_timeout(10 * SECONDS)
-    made.on("pageerror", lambda error: broken.append(str(error)))
-    yield made
-    assert broken == []
-    assert made.evaluate("window.__broken || []") == []
-    context.close()
-
-
-def settled(page: Page) -> None:
-    page.locator(".bone").first.wait_for(state="hidden")
-    page.get_by_text("正在读取").first.wait_for(state="hidden")
-
-
-def beating(page: Page, stage: Stage) -> None:
-    """Wait until the page has heard a beat of the bridge: from then on it reads anew whenever the version moves."""
-    for _ in range(20):
-        before = len([one for one in stage.asked if one.startswith("boards/")])
-        stage.version += 1
-        page.evaluate("dispatchEvent(new Event('online'))")
-        page.wait_for_timeout(500)
-        if len([one for one in stage.asked if one.startswith("boards/")]) > before:
-            return settled(page)
-    raise AssertionError("the page never heard a beat")
-
-
-def counted(things: Locator, number: int) -> None:
-    """Wait until there are so many; the page's policy lets no text be run, so Playwright has to look by itself."""
-    from playwright.sync_api import expect
-
-    expect(things).to_have_count(number)
-
-
-def focused(thing: Locator) -> None:
-    from playwright.sync_api import expect
-
-    expect(thing).to_be_focused()
+    with sound_page(browser) as made:
+        yield made
 
 
 def test_every_tab_can_be_used_by_everybody(page: Page, stage: Stage) -> None:
@@ -102,10 +53,10 @@ def test_every_tab_can_be_used_by_everybody(page: Page, stage: Stage) -> None:
     assert {name: one for name, one in found.items() if one} == {}
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("size", [SMALL, LARGE, *ENLARGED])
 def test_nothing_runs_out_of_the_page(page: Page, stage: Stage, size: dict[str, int]) -> None:
     page.set_viewport_size(size)  # type: ignore[arg-type]  # its own TypedDict
-    for place in ("#/service", "#/customers", "#/learning", "#/offers"):
+    for place in ("#/service", "#/customers", PLACES["portrait"], "#/learning", "#/offers"):
         page.goto(f"{stage.url}/insight{place}")
         page.locator("main").wait_for()
         settled(page)
@@ -158,6 +109,46 @@ def test_a_figure_tells_what_it_means_how_it_moved_and_what_is_behind_it(page: P
     assert csv.startswith("/v1/insight/rows/fallbacks.csv?from=")
     page.go_back()
     drawer.wait_for(state="hidden")
+
+
+def test_what_has_no_change_to_tell_says_why_alone(page: Page, stage: Stage) -> None:
+    figures = {one["name"]: one for group in stage.boards["service"]["groups"] for one in group["figures"]}
+    figures["会话数"].update(change_text="本期未完", verdict="none")  # a count of days that are not over
+    figures["客户消息数"].update(
+        value=11702, text="11,702 条", change_text="本期未完", verdict="none"
+    )  # so far as many
+    figures["机器人独立解决率"].update(change_text="+2.3 个百分点（本期未完）")  # a share may be told
+    page.goto(f"{stage.url}/insight")
+    told = {
+        name: page.locator(".figure").filter(has_text=name).locator(".figure-change").all_inner_texts()
+        for name in ("会话数", "客户消息数", "机器人独立解决率", "15 分钟响应", "排队中离开")
+    }
+    assert told == {
+        "会话数": ["本期未完"], "客户消息数": ["本期未完"], "15 分钟响应": ["持平"], "排队中离开": [],
+        "机器人独立解决率": ["▲比前7天 +2.3 个百分点（本期未完） 变好"],
+    }  # fmt: skip
+    none = page.locator(".figure").filter(has_text="排队中离开")
+    assert "无数据" in none.inner_text()
+    assert none.get_by_role("button", name="打开明细").count() == 0  # nothing is behind it
+
+
+def test_both_axes_of_points_have_a_name(page: Page, stage: Stage) -> None:
+    page.goto(f"{stage.url}/insight#/customers")
+    points = next(
+        one for group in stage.boards["customers"]["groups"] for one in group["charts"] if one["kind"] == "scatter"
+    )
+    card = page.get_by_role("region", name=points["name"], exact=True)
+    card.get_by_role("button", name="表格").click()
+    assert card.locator("thead th").all_inner_texts() == ["名称", points["x_name"], points["y_name"]]
+
+
+def test_an_answer_of_500_is_said_and_can_be_tried_again(page: Page, stage: Stage) -> None:
+    stage.refusing.add("boards/service")
+    page.goto(f"{stage.url}/insight")
+    page.get_by_text("服务器出了点问题，请稍后再试。").wait_for()
+    stage.refusing.clear()
+    page.get_by_role("button", name="重试").click()
+    page.locator(".figure").first.wait_for()
 
 
 def test_a_chart_can_be_read_as_a_table_and_an_empty_one_says_so(page: Page, stage: Stage) -> None:

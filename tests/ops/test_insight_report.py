@@ -133,7 +133,7 @@ def test_sentences_name_only_figures_that_there_are() -> None:
 
 def test_sentences_are_made_of_the_figures_and_left_out_where_one_has_no_value() -> None:
     own = ("来访 {conversations}（{conversations.change}）。", "离开 {left}。")
-    words = report_words(DATA).model_copy(update={"sentences": {"service": own}, "tables": {}})
+    words = report_words(DATA).model_copy(update={"sentences": {"service": own}, "tables": {}, "headline": ()})
     board = json.loads((FIXTURES / "service.json").read_text("utf-8"))
     said = sentences_of(board, words)
     assert said[0] == "来访 742 个（较上周 +7.7%）。"
@@ -157,6 +157,28 @@ def test_what_moved_is_named_as_far_as_somebody_would_read_it() -> None:
     better = [one for one in figures_of(board) if one["verdict"] == "good"]
     assert len(better) > 1
     assert sentences_of(board, words)[0].endswith(f"；等共 {len(better)} 项。")
+
+
+def test_what_stands_on_the_first_page_is_named_before_all_else_that_moved() -> None:
+    words = report_words(DATA).model_copy(update={"sentences": {}, "tables": {}, "most_names": 1})
+    board = json.loads((FIXTURES / "service.json").read_text("utf-8"))
+    last = [one for one in figures_of(board) if one["verdict"] == "bad"][-1]
+    named = [
+        sentences_of(board, words.model_copy(update={"headline": keys}))[1].startswith(f"需要留意：{last['name']} ")
+        for keys in ((last["key"],), ())
+    ]
+    assert named == [True, False]
+
+
+def test_a_board_with_nothing_before_it_is_not_said_to_be_steady_and_its_note_comes_first() -> None:
+    words = report_words(DATA).model_copy(update={"sentences": {}, "tables": {}})
+    board = json.loads((FIXTURES / "customers.json").read_text("utf-8"))
+    for one in figures_of(board):
+        one.update(value=1, previous=1, verdict="none")  # type: ignore[attr-defined]  # it is a dict here
+    assert sentences_of(board, words) == [words.steady]
+    for one in figures_of(board):
+        one.update(previous=None)  # type: ignore[attr-defined]  # it is a dict here
+    assert sentences_of({**board, "note": "这是之后第一次分群的结果。"}, words) == ["这是之后第一次分群的结果。"]
 
 
 def test_a_week_without_any_value_says_that_there_is_nothing_to_say() -> None:

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text as text_of
 from typer.testing import CliRunner
 
 from core.clock import SHANGHAI
@@ -19,6 +20,7 @@ from core.db import Database
 from core.learning.marks import RUN, mark, put_mark
 from core.migrations import upgrade
 from core.portrait.tables import Portrait
+from core.segment.events import note
 from core.segment.lock import alone
 from core.segment.runs import publish
 from core.segment.tables import RUNNING, SegmentRun
@@ -129,6 +131,67 @@ def test_a_run_over_nothing_fails_with_its_reason() -> None:
     code, text = said("run", "--no-progress", "--as-of", "2026-11-22")
     assert code == 1
     assert "no account has enough history" in text
+
+
+@pytest.mark.usefixtures("bridge")
+@pytest.mark.parametrize(
+    ("words", "said_of_it"),
+    [
+        (("--as-of", "2999-01-01"), "2999-01-01 has not come yet"),
+        (("--as-of", "0001-01-01"), "0001-01-01 is before 2000-01-01"),
+        (("--as-of", "22.11.2026"), "--as-of"),
+        (("--seed", "99999999999"), "--seed"),
+        (("--seed", "-1"), "--seed"),
+    ],
+)
+def test_a_run_with_wrong_words_says_in_plain_english_what_is_wrong(words: tuple[str, ...], said_of_it: str) -> None:
+    code, text = said("run", "--no-progress", *words)
+    assert code == 2
+    assert said_of_it in text
+    assert "Traceback" not in text
+
+
+def test_a_run_that_failed_has_nothing_to_show_and_says_why(bridge: Database) -> None:
+    with bridge.transaction() as session:
+        session.add(SegmentRun(
+            as_of=date(2026, 11, 22), state="failed", seed=1, started_at=NOW, heartbeat_at=NOW, error="no account"
+        ))  # fmt: skip
+    for command in ("rules", "drift"):
+        code, text = said(command, "--run", "1")
+        assert (code, text) == (1, "dianfu: run 1 has nothing to show: it is failed (no account)\n")
+    assert said("rules", "--run", "7") == (1, "dianfu: there is no such run\n")
+
+
+@pytest.mark.usefixtures("run_id")
+def test_explain_says_when_the_account_has_another_holder_since(bridge: Database) -> None:
+    with bridge.transaction() as session:
+        note(session, account_no=NUMBER, customer_no="C1", kind="given_up", cause="given_up:1:C1", at=NOW)
+    code, text = said("explain", NUMBER)
+    assert code == 0
+    assert "since then: the account has another holder" in text
+    assert "None" not in text
+
+
+def test_without_tables_the_commands_say_so_in_one_line(bridge: Database) -> None:
+    with bridge.transaction() as session:
+        for table in ("portraits", "segment_runs"):
+            session.execute(text_of(f"DROP TABLE {table}"))
+    for words in (("status",), ("run", "--no-progress")):
+        code, text = said(*words)
+        assert code == 4
+        assert "dianfu migrate" in text
+        assert len(text.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("bridge")
+def test_rules_that_cannot_be_read_end_the_watcher_with_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DIANFU_DATA_DIR", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.segment_watch"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "dianfu: segments.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_jobs_are_the_commands_that_people_give() -> None:

@@ -81,7 +81,7 @@ function ManagerDialog({ desk, close, talk, manager }) {
   const [agent, setAgent] = useState(manager.agent?.id ?? "");
   const doing = useDoing(close);
   const run = () => doing.run(async () => {
-    await desk.api.put(talk.path + "/manager", { agent_id: agent === "none" ? null : Number(agent) });
+    await desk.api.put(talk.path + "/manager", { agent_id: agent === "none" ? null : Number(agent), instead_of: manager.agent?.id ?? null });
     toast(agent === "none" ? "已取消客户经理" : "已配客户经理", "good");
     await desk.readCustomer(talk);
   });

@@ -3,6 +3,7 @@ function Deeds({ desk, talk }) {
   const one = talk.case;
   const held = talk.mine && one.mode === "human";
   const boss = mayUse(desk.me, "supervisor") && !talk.mine;
+  if (!one || talk.ended) return talk.can.take_over ? html`<div class="deeds"><${TakeOver} desk=${desk} talk=${talk}/></div>` : null;
   if (talk.mine && one.mode === "wrap_up") {
     return html`<div class="deeds"><button type="button" onclick=${() => desk.reopen(talk)}><${Glyph} name="back"/>恢复服务</button>
       <button type="button" class="primary" onclick=${() => desk.wrapUp(talk.id)}><${Glyph} name="edit"/>填写小结</button></div>`;
@@ -25,23 +26,27 @@ function Deeds({ desk, talk }) {
   </div>`;
 }
 
+const TakeOver = ({ desk, talk, first }) => html`<button type="button" class=${first ? "primary" : ""} onclick=${() => desk.takeOver(talk)}><${Glyph} name="hand"/>接管</button>`;
+
 const bossDeeds = (desk, talk, waiting) => html`
   ${!waiting && html`<button type="button" onclick=${() => whisperTo(desk, talk)}><${Glyph} name="ear"/>耳语</button>`}
   <button type="button" onclick=${() => desk.ask(TransferDialog, { talk, reassign: true })}><${Glyph} name="transfer"/>改派</button>
-  <button type="button" class=${waiting ? "" : "primary"} onclick=${() => desk.takeOver(talk)}><${Glyph} name="hand"/>接管</button>`;
+  <${TakeOver} desk=${desk} talk=${talk} first=${!waiting}/>`;
 
 /* The same customer over several channels is one conversation. */
 const Together = ({ talk }) => talk.channels.length > 1 && html`<span class="together">${talk.channels.map(channelWord).join(" + ")} 同一会话</span>`;
 
 function TalkHead({ desk, talk }) {
   const one = talk.case;
-  if (!one) return html`<header class="talk-head"><div class="talk-who"><h1>会话</h1><${Together} talk=${talk}/></div></header>`;
-  const holder = one.holder && !talk.mine ? one.holder.name : "";
+  if (!one) return html`<header class="talk-head"><div class="talk-who"><h1>会话</h1>${talk.loaded && html`<span class=${"tag mode " + talk.mode}>${CASE_MODES[talk.mode] || talk.mode}</span>`}<${Together} talk=${talk}/></div><${Deeds} desk=${desk} talk=${talk}/></header>`;
+  const { ended } = talk;
+  const holder = one.holder && !talk.mine && !ended ? one.holder.name : "";
+  const mode = ended ? "closed" : one.mode;
   return html`<header class="talk-head">
     <div class="talk-who">
       <h1>${customerOf(one)}</h1>
       ${one.customer?.segment && html`<span class="tag segment">${one.customer.segment}</span>`}
-      <span class=${"tag mode " + one.mode}>${CASE_MODES[one.mode] || one.mode}</span>
+      <span class=${"tag mode " + mode}>${CASE_MODES[mode] || mode}</span>
       ${holder && html`<span class="tag holder">由 ${holder} 接待</span>`}
       <${Priority} one=${one}/><${Flags} desk=${desk} flags=${(one.customer?.flags || []).filter((flag) => flag !== "danger" || one.priority !== 0)}/>
       <${Together} talk=${talk}/>
@@ -56,6 +61,12 @@ function TalkHead({ desk, talk }) {
   </header>`;
 }
 
+/* How a case ended, and who has the customer now. */
+function endedWords({ ended, mode }) {
+  const about = [ended.ended_at && momentOf(ended.ended_at), ended.agent && "由 " + ended.agent + " 接待", ended.outcome].filter(Boolean).join("，");
+  return "人工服务已结束" + (about ? "：" + about : "") + (mode === "bot" ? "。现在由电小服接待" : "");
+}
+
 /* Two people at one customer see each other; who may not write is told why. */
 function Banners({ desk, talk }) {
   const one = talk.case;
@@ -67,7 +78,8 @@ function Banners({ desk, talk }) {
     ${looking.length > 0 && html`<p class="banner"><${Glyph} name="eye"/>${looking.join("、")} 也在看</p>`}
     ${one?.paused_reason && html`<p class="banner paused"><${Glyph} name="pause"/>办结计时已暂停：${desk.pauseWord(one.paused_reason)}
       ${talk.mine && html`<button type="button" class="link" onclick=${() => desk.resume(talk)}>恢复计时</button>`}</p>`}
-    ${one?.holder && !talk.mine && html`<p class="banner"><${Glyph} name="lock"/>由 ${one.holder.name} 接待，您在旁看，只能写内部备注</p>`}
+    ${talk.ended && html`<p class="banner"><${Glyph} name="done"/>${endedWords(talk)}</p>`}
+    ${one?.holder && !talk.mine && !talk.ended && html`<p class="banner"><${Glyph} name="lock"/>由 ${one.holder.name} 接待，您在旁看，只能写内部备注</p>`}
     ${one?.left_message && one.due_at && html`<p class="banner"><${Glyph} name="inbox"/>客户留言，已答应 ${momentOf(one.due_at)} 前回复</p>`}
   </div>`;
 }

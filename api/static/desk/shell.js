@@ -5,7 +5,7 @@ const TopBar = ({ desk }) => html`<header class="top">
   <p class="brand"><${Mark}/><span>电小服<b>坐席台</b></span></p>
   <nav class="tabs" aria-label="功能">
     <button type="button" aria-current=${desk.tab === "talks" ? "page" : null} onclick=${() => desk.goTo("talks")}>会话${desk.inbox.unread > 0 && html`<span class="badge num">${desk.inbox.unread}<span class="sr">条未读</span></span>`}</button>
-    ${tabsFor(desk.me).map((tab) => html`<button type="button" key=${tab.key} aria-current=${desk.tab === tab.key ? "page" : null} onclick=${() => desk.goTo(tab.key)}>${tab.label}</button>`)}
+    ${tabsFor(desk.me).map((tab) => html`<button type="button" key=${tab.key} aria-current=${desk.tab === tab.key ? "page" : null} onclick=${() => desk.goTo(tab.key)}>${tab.label}${tab.badge && html`<${tab.badge} desk=${desk}/>`}</button>`)}
   </nav>
   <span class="top-gap"></span>
   <${Load} desk=${desk}/>

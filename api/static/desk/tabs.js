@@ -2,7 +2,7 @@
 
      registerTab({ key: "wall", label: "监控", role: "supervisor", component: Wall });
 
-   `component` is drawn with { desk, api, me }:
+   `badge`, if there is one, is drawn with { desk } beside the label. `component` is drawn with { desk, api, me }:
      api.get(path) / post(path, body) / put(path, body) / del(path)   paths below /v1/desk, e.g. "/wall"; JSON answers;
                                   they throw Problem {status, code, message (Chinese), document} or Unreachable
      me                           {id, login, name, staff_no, role, skills, capacity, status}

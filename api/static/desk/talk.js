@@ -22,6 +22,13 @@ class Talk {
     return Boolean(this.case && this.case.holder?.id === this.desk.me.id);
   }
 
+  /* The case shown, once it has ended: by whom and when, as far as the server says. The bot may have the customer now. */
+  get ended() {
+    const id = this.case?.handoff_id;
+    if (!id || id !== this.endedCase) return null;
+    return this.history.find((one) => one.handoff_id === id) || {};
+  }
+
   get writable() {
     return this.mine && this.case.mode === "human";
   }
@@ -35,6 +42,7 @@ class Talk {
     try {
       const found = await this.desk.api.get(this.path);
       this.own = found.case;
+      this.endedCase = found.case && found.can?.note === false ? found.case.handoff_id : null;
       Object.assign(this, { summary: found.summary, can: found.can || {}, viewers: found.viewers || [], history: found.history || [], channels: found.channels || [], earlier: found.earlier || [] });
       this.notes = found.notes || [];
       if (found.case) this.desk.inbox.put(found.case);

@@ -49,6 +49,7 @@ function Tiles({ figures }) {
     <${Tile} label="平均等待" value=${span(figures.average_wait_seconds)} note=${"今日答复 " + figures.answered_today + " / 转人工 " + figures.requested_today}/>
     <${Tile} label="2 小时内办结" value=${percent(figures.closure_within_2h)}/>
     <${Tile} label="排队中离开" value=${figures.left_queue} note=${figures.messages + " 条留言待处理"}/>
+    <${Tile} label="过期回访" value=${figures.call_backs.overdue} note=${"待回访共 " + figures.call_backs.open + " 个"} tone=${figures.call_backs.overdue ? "bad" : ""}/>
     <${Tile} label="满意度" value=${figures.satisfaction === null ? "—" : figures.satisfaction.toFixed(1)} note=${figures.satisfaction_count + " 份评价，满分 5"}/>
   </dl>`;
 }

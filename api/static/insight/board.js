@@ -6,11 +6,14 @@ const Skeleton = () => html`<div class="skeletons" role="status"><span class="sr
 /* What stands, and could not be read anew. */
 const StaleLine = ({ error, retry }) => html`<p class="stale" role="alert">${reasonWords(error)}。下面是先前的数字。<button type="button" class="link" onclick=${retry}>重试</button></p>`;
 
+/* What has nothing in it stands below the rest, and takes little room. */
+const rowsOf = (charts = []) => [charts.filter((chart) => !hasNothing(chart)), charts.filter(hasNothing)].filter((row) => row.length);
+
 function Group({ group, days }) {
   const id = "group-" + group.key;
   return html`<section class="group" aria-labelledby=${id}><h2 id=${id}>${group.name}</h2>
     <${Figures} figures=${group.figures || []} days=${days} label=${group.name}/>
-    ${group.charts?.length > 0 && html`<div class="charts">${group.charts.map((chart) => html`<${ChartCard} key=${chart.key} chart=${chart}/>`)}</div>`}</section>`;
+    ${rowsOf(group.charts).map((row) => html`<div class="charts" key=${hasNothing(row[0])}>${row.map((chart) => html`<${ChartCard} key=${chart.key} chart=${chart}/>`)}</div>`)}</section>`;
 }
 
 function Board({ app, name, query, before }) {
@@ -20,7 +23,7 @@ function Board({ app, name, query, before }) {
   return html`<div class=${"board" + (fresh || !loading ? "" : " aging")} aria-busy=${String(loading)}>
     ${error && html`<${StaleLine} error=${error} retry=${reload}/>`}
     <p class="board-line">${spanWords(value.from, value.to)}${days === 1 ? "；每个数字都与前一天相比" : "，共 " + days + " 天；每个数字都与之前的 " + days + " 天相比"}。数据截至 <time class="num" datetime=${value.as_of}>${asOfWords(value.as_of)}</time></p>
-    ${before}
+    ${value.note && html`<p class="stale">${value.note}</p>`}${before}
     ${value.groups.map((group) => html`<${Group} key=${group.key} group=${group} days=${days}/>`)}
     ${value.groups.length === 0 && html`<${Empty} glyph="search" title="这段时间没有数据"/>`}</div>`;
 }

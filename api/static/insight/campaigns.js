@@ -34,8 +34,13 @@ function CampaignEditor({ app, close }) {
     <${TextField} label=${"内容（" + [...form.text].length + "/" + CAMPAIGN_TEXT_MOST + "）"} value=${form.text} set=${put("text")} lines="4" hint="不要写客户的分群，不要催促" required/><//>`;
 }
 
+/* What is sent cannot be called back: how many it reaches is said before. */
+const StartDialog = ({ one, close, start }) => html`<${Dialog} title=${"开始发送：" + one.name} size="small" close=${close} foot=${html`<button type="button" data-first onclick=${close}>取消</button><button type="button" class="primary" onclick=${() => (close(), start())}>开始发送</button>`}>
+  <p>${segmentWords(one)}中同意接收的有 ${whole.format(one.consenting)} 位，其中 ${whole.format(one.held_out)} 位留作对照，不发。已发出的收不回来，没发的随时可以停。</p><p class="said">${one.text}</p><//>`;
+
 function CampaignRow({ app, one, again }) {
   const [busy, setBusy] = useState(false);
+  const [asking, setAsking] = useState(false);
   const act = async (deed, said) => {
     if (busy) return;
     setBusy(true);
@@ -51,7 +56,8 @@ function CampaignRow({ app, one, again }) {
   const deeds = { draft: [["approve", "审批", "已审批"]], approved: [["start", "开始发送", "已开始"]], running: [["stop", "停止", "已停止"]], stopped: [["start", "继续", "已继续"]] }[one.state] || [];
   return html`<tr><th scope="row">${one.name}<p class="example">${one.text}</p><p class="count">${[one.created_by && one.created_by + " 起草", one.approved_by && one.approved_by + " 审批", one.started_at && momentOf(one.started_at) + " 开始"].filter(Boolean).join("，")}</p></th><td>${segmentWords(one)}</td><td><span class=${"tag" + (one.state === "running" ? " going" : "")}>${one.state_name || CAMPAIGN_STATES[one.state]}</span></td>
     <td class="num">${whole.format(one.audience)}</td><td class="num">${whole.format(one.consenting)}</td><td class="num">${whole.format(one.held_out)}</td><td class="num">${amountOf(one.sends?.sent ?? 0)}</td><td class="num">${whole.format(one.told)}</td>
-    <td>${deeds.map(([deed, label, said]) => (deed === "approve" && !one.may_approve ? html`<span class="count">等另一位班长审批</span>` : html`<button type="button" key=${deed} class="small" aria-label=${label + "：" + one.name} aria-disabled=${String(busy)} onclick=${() => act(deed, said)}>${label}</button> `))}</td></tr>`;
+    <td>${deeds.map(([deed, label, said]) => (deed === "approve" && !one.may_approve ? html`<span class="count">等另一位班长审批</span>` : html`<button type="button" key=${deed} class="small" aria-label=${label + "：" + one.name} aria-disabled=${String(busy)} onclick=${() => (deed === "start" ? setAsking(true) : act(deed, said))}>${label}</button> `))}
+      ${asking && html`<${StartDialog} one=${one} close=${() => setAsking(false)} start=${() => act("start", "已开始")}/>`}</td></tr>`;
 }
 
 /* What came of the recommendations, beside those who got none. */

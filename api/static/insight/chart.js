@@ -35,8 +35,7 @@ function Canvas({ chart }) {
     live.current.off("click");
     if (chart.rows) live.current.on("click", (event) => openRows(chart.rows, pickOf(chart, event)));
   }, [said]);
-  const high = "high-" + Math.round(heightOf(chart) / 20) * 20;
-  return html`<div ref=${box} class=${"canvas " + high} role="img" aria-label=${chart.name + "。按「表格」可以读到每个数字。"}></div>`;
+  return html`<div ref=${box} class=${"canvas " + tall(chart)} role="img" aria-label=${chart.name + "。按「表格」可以读到每个数字。"}></div>`;
 }
 
 /* One broken drawing does not take the page with it. */
@@ -53,18 +52,18 @@ class Sound extends Component {
 }
 
 const WIDE_KINDS = new Set(["tree", "heat"]);
-const isWide = (chart) => WIDE_KINDS.has(chart.kind) || chart.wide || (chart.kind === "table" && (chart.columns?.length || 0) > 6);
+const isWide = (chart) => WIDE_KINDS.has(chart.kind) || (chart.kind === "table" && (chart.columns?.length || 0) > 6);
 
 function ChartCard({ chart }) {
   const [asTable, setAsTable] = useState(false);
   const nothing = hasNothing(chart);
   const drawable = chart.kind !== "table" && !nothing;
-  return html`<section class=${"card" + (isWide(chart) ? " wide" : "")} aria-label=${chart.name}>
+  return html`<section class=${"card" + (nothing ? " hollow" : isWide(chart) ? " wide" : "")} aria-label=${chart.name}>
     <div class="card-head"><h3>${chart.name}</h3>${drawable && unitName(chart.unit) && html`<span class="count">单位：${unitName(chart.unit)}</span>`}<${What} name=${chart.name} text=${chart.definition}/>
       <span class="card-acts">${drawable && html`<button type="button" class="small" aria-pressed=${String(asTable)} aria-label=${chart.name + "：表格"} onclick=${() => setAsTable(!asTable)}>表格</button>`}
         ${chart.rows && !nothing && html`<button type="button" class="small" aria-label=${chart.name + "：明细"} onclick=${() => openRows(chart.rows)}>明细</button>`}</span></div>
     <${Sound}>${nothing ? html`<p class="nothing-here">${chart.empty || "这段时间没有数据"}</p>` : chart.kind === "table" ? html`<${RankTable} chart=${chart}/>` : asTable ? html`<${ChartTable} chart=${chart}/>` : html`<${Canvas} chart=${chart}/>`}<//>
-    ${drawable && !asTable && hiddenBars(chart) > 0 && html`<p class="count">图上是前 ${MOST_BARS} 项，其余 ${hiddenBars(chart)} 项在「表格」里</p>`}
+    ${drawable && !asTable && hiddenBars(chart) > 0 && html`<p class="count">图上是前 ${MOST_BARS} 项，共 ${chart.x.length} 项<span class="no-print">，全部在「表格」里</span></p>`}
   </section>`;
 }
 

@@ -55,7 +55,7 @@ function barOption(whole) {
   const labels = categoryAxis(chart.x, lying ? { inverse: true, axisLabel: { color: INK, fontSize: 12.5, width: 150, overflow: "truncate", interval: 0 } } : {});
   const axes = axesOf(chart, lying);
   return {
-    legend: legendOf(seriesNames(chart)), grid: gridOf(chart.series.length > 1, lying ? { right: 44 } : chart.series.length > 1 ? {} : { top: 26 }), tooltip: axisTip(chart),
+    ...(GRADED.has(chart.key) && { color: GRADES }), legend: legendOf(seriesNames(chart)), grid: gridOf(chart.series.length > 1, lying ? { right: 44 } : chart.series.length > 1 ? {} : { top: 26 }), tooltip: axisTip(chart),
     ...(lying ? { xAxis: axes, yAxis: labels } : { xAxis: labels, yAxis: axes }),
     series: chart.series.map((one, i) => {
       const beside = shares.includes(one) && chart.series.length > 1;
@@ -63,7 +63,7 @@ function barOption(whole) {
       if (beside) return { name: one.name, type: lying ? "scatter" : "line", data: one.data, ...axis, symbol: "diamond", symbolSize: 13, z: 5, itemStyle: { opacity: 1, borderColor: "#fff", borderWidth: 1.5 } };
       return {
         name: one.name, type: "bar", data: one.data, stack, ...axis, barMaxWidth: 26, itemStyle: { borderRadius: stack ? 0 : lying ? [0, 3, 3, 0] : [3, 3, 0, 0] },
-        label: { show: !stack && chart.series.length === 1 && chart.x.length <= 24, position: lying ? "right" : "top", color: INK, fontSize: 12, formatter: ({ value }) => (value === null || value === 0 ? "" : tickOf(value, unitOf(chart, i))) },
+        label: { show: !stack && chart.series.length === 1 && chart.x.length <= 24, position: lying ? "right" : "top", color: INK, fontSize: 12, formatter: ({ value }) => (value === null || (value === 0 && WRITTEN[unitOf(chart, i)] !== shareWords) ? "" : tickOf(value, unitOf(chart, i))) }, /* no share is a finding, nothing counted is not */
       };
     }),
   };
@@ -111,11 +111,14 @@ function heatOption(chart) {
   };
 }
 
+const named = (name, words) => (name ? name + " " : "") + words;
+
 function scatterOption(chart) {
   return {
-    legend: legendOf(seriesNames(chart)), grid: gridOf(chart.series.length > 1, { bottom: 18 }),
-    tooltip: tooltip({ formatter: (point) => [point.marker + (point.value[3] ?? point.seriesName), amountOf(point.value[0], chart.x_unit), amountOf(point.value[1], chart.unit)].join("  ") }),
-    xAxis: valueAxis(chart.x_unit || "", { scale: true, name: chart.x_name || "", nameLocation: "middle", nameGap: 26, nameTextStyle: { color: SOFT } }), yAxis: valueAxis(chart.unit, { scale: true }),
+    legend: legendOf(seriesNames(chart)), grid: gridOf(chart.series.length > 1, { bottom: 18, left: chart.y_name ? 30 : 4 }),
+    tooltip: tooltip({ formatter: ({ marker, value, seriesName }) => [marker + (value[3] ?? seriesName), named(chart.x_name, amountOf(value[0], chart.x_unit)), named(chart.y_name, amountOf(value[1], chart.unit))].join("\n") }),
+    xAxis: valueAxis(chart.x_unit || "", { scale: true, name: chart.x_name || "", nameLocation: "middle", nameGap: 26, nameTextStyle: { color: SOFT } }),
+    yAxis: valueAxis(chart.unit, { scale: true, name: chart.y_name || "", nameLocation: "middle", nameGap: 38, nameTextStyle: { color: SOFT } }),
     series: chart.series.map((one, i) => ({ name: one.name, type: "scatter", data: one.data, symbol: SYMBOLS[i % SYMBOLS.length], symbolSize: (value) => (value[2] ? Math.max(6, Math.min(34, Math.sqrt(value[2]) * 2)) : 9), itemStyle: { opacity: 0.78 } })),
   };
 }

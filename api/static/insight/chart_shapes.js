@@ -1,4 +1,4 @@
-/* The options of ECharts for shapes: the tree of rules, the schematic map of areas, moves between segments, the radar. */
+/* The options of ECharts for shapes: the tree of rules, the schematic map of areas, and moves between segments. */
 function leavesOf(node) {
   return node.children?.length ? node.children.reduce((sum, one) => sum + leavesOf(one), 0) : 1;
 }
@@ -24,15 +24,16 @@ function treeOption(chart) {
 /* Areas where they lie to each other, not as a map would draw them: size and colour by value, the words beside. */
 function mapOption(chart) {
   const most = Math.max(1, ...chart.areas.map((area) => area.value || 0));
+  const still = !chart.areas.some((area) => area.value); /* nothing to tell apart by colour */
   const [xs, ys] = ["x", "y"].map((name) => chart.areas.map((area) => area[name]));
   const room = (values) => (Math.max(...values) - Math.min(...values) || 1) * 0.14;
   const axis = (values, more) => ({ type: "value", show: false, min: Math.min(...values) - room(values), max: Math.max(...values) + room(values), ...more });
   return {
     tooltip: tooltip({ formatter: ({ data }) => [data.name, amountOf(data.value[2], chart.unit), data.note].filter(Boolean).join("\n") }),
-    grid: { left: 30, right: 30, top: 16, bottom: 62 }, xAxis: axis(xs), yAxis: axis(ys, { inverse: true }),
-    visualMap: { min: 0, max: most, dimension: 2, orient: "horizontal", left: "center", bottom: 0, itemWidth: 10, itemHeight: 120, text: [amountOf(most, chart.unit), "0"], textStyle: { color: SOFT, fontSize: 12 }, inRange: { color: HEAT.slice(1) } },
+    grid: { left: 30, right: 30, top: 16, bottom: still ? 16 : 56 }, xAxis: axis(xs), yAxis: axis(ys, { inverse: true }),
+    visualMap: { show: !still, min: 0, max: most, dimension: 2, orient: "horizontal", left: "center", bottom: 0, itemWidth: 10, itemHeight: 120, text: [amountOf(most, chart.unit), "0"], textStyle: { color: SOFT, fontSize: 12 }, inRange: { color: HEAT.slice(1) } },
     series: [{
-      type: "scatter", symbol: "roundRect", symbolSize: (value) => 22 + 30 * Math.sqrt((value[2] || 0) / most), data: chart.areas.map((area) => ({ name: area.name, key: area.key, note: area.note, value: [area.x, area.y, area.value || 0] })),
+      type: "scatter", symbol: "roundRect", symbolSize: (value) => 14 + 34 * Math.sqrt((value[2] || 0) / most), data: chart.areas.map((area) => ({ name: area.name, key: area.key, note: area.note, value: [area.x, area.y, area.value || 0] })),
       label: { show: true, position: "bottom", color: INK, fontSize: 12, formatter: ({ data }) => data.name + "  " + amountOf(data.value[2], chart.unit) }, labelLayout: { hideOverlap: true },
       itemStyle: { borderColor: "#5b6d6b", borderWidth: 1 },
     }],
@@ -55,22 +56,28 @@ function sankeyOption(chart) {
   };
 }
 
-/* Points from 0 to 100 in every dimension, beside what is usual. */
-function radarOption(chart) {
-  return {
-    legend: legendOf(seriesNames(chart)), tooltip: tooltip({}),
-    radar: { indicator: chart.x.map((name) => ({ name: String(name), max: chart.most || 100, min: 0 })), center: ["50%", "56%"], radius: "66%", axisName: { color: INK, fontSize: 12.5 }, splitArea: { show: false }, splitLine: { lineStyle: { color: HAIR } }, axisLine: { lineStyle: { color: HAIR } } },
-    series: [{ type: "radar", data: chart.series.map((one, i) => ({ name: one.name, value: one.data, lineStyle: { width: 2.2, type: i ? "dashed" : "solid" }, areaStyle: { opacity: i ? 0 : 0.14 } })) }],
-  };
-}
-
-const OPTIONS = { line: lineOption, bar: barOption, stack: barOption, share: shareOption, heat: heatOption, scatter: scatterOption, tree: treeOption, map: mapOption, sankey: sankeyOption, radar: radarOption };
+const OPTIONS = { line: lineOption, bar: barOption, stack: barOption, share: shareOption, heat: heatOption, scatter: scatterOption, tree: treeOption, map: mapOption, sankey: sankeyOption };
 
 /* How high a chart wants to be; trees and lying bars by what they hold. */
 function heightOf(chart) {
   if (chart.kind === "tree") return Math.max(240, leavesOf(chart.root) * 46 + 30);
   if (liesDown(chart)) return Math.max(200, Math.min(chart.x.length, MOST_BARS) * 27 + (chart.series.length > 1 ? 70 : 46));
-  return { heat: 262, map: 340, sankey: 320, radar: 300, share: 210 }[chart.kind] || 236;
+  return { heat: 262, map: 340, sankey: 320, share: 210 }[chart.kind] || 236;
+}
+
+/* The class that gives a drawing its height, and what paper takes of it (see the style sheets); its rule is written
+   when it is first asked for, for the policy lets no style stand in the markup. */
+const ON_PAPER = { tree: 0.9, heat: 0.8 };
+const heights = new Set();
+function tall(chart) {
+  const [height, paper] = [heightOf(chart), ON_PAPER[chart.kind] || 0.66];
+  const name = "tall-" + height + "-" + paper * 100;
+  if (!heights.has(name)) {
+    const [sheet] = document.styleSheets;
+    sheet.insertRule("." + name + " { --tall: " + height + "px; --paper: " + paper + "; }", sheet.cssRules.length);
+    heights.add(name);
+  }
+  return name;
 }
 
 const hasNothing = (chart) => Boolean(chart.empty) || (chart.kind === "table" && !chart.lines?.length) || (chart.kind === "map" && !chart.areas?.length) || (chart.kind === "sankey" && !chart.links?.length) || (chart.kind === "tree" && !chart.root);

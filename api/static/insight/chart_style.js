@@ -8,6 +8,9 @@ const SOFT = "#4b605e";
 const HAIR = "#dfe8e6";
 const HEAT = ["#edf5f4", "#a9d3ce", "#5aa8a1", "#1f7f79", "#00524e"];
 
+/* What is a little, more, most of one thing is one colour growing darker; what is too little is not of it. */
+const GRADES = ["#c26a00", "#8fc1bb", "#3f938c", "#00524e"];
+const GRADED = new Set(["confidence_bands"]);
 const colourOf = (i) => COLOURS[i % COLOURS.length];
 
 /* ECharts clears its own boxes by innerHTML = "": that, and nothing else, is let through. */
@@ -20,7 +23,9 @@ const tooltip = (more = {}) => ({
   textStyle: { color: INK, fontSize: 13, fontFamily: LETTERS }, ...more,
 });
 
-const legendOf = (names) => (names.length > 1 ? { type: "scroll", top: 0, left: 0, itemWidth: 14, itemHeight: 9, itemGap: 14, icon: "roundRect", pageIconSize: 10, textStyle: { color: INK, fontSize: 12 }, data: names } : { show: false });
+/* Many names stand closer together: paper has no second page of a legend. */
+const MANY_NAMES = { itemWidth: 11, itemGap: 8, textStyle: { color: INK, fontSize: 11.5 } };
+const legendOf = (names) => (names.length > 1 ? { type: "scroll", top: 0, left: 0, itemWidth: 14, itemHeight: 9, itemGap: 14, icon: "roundRect", pageIconSize: 10, textStyle: { color: INK, fontSize: 12 }, data: names, ...(names.length > 4 && MANY_NAMES) } : { show: false });
 
 const gridOf = (legend, more = {}) => ({ left: 4, right: 14, top: legend ? 34 : 14, bottom: 4, containLabel: true, ...more });
 

@@ -14,7 +14,7 @@ function tableOf(chart) {
     const names = new Map(chart.nodes.map((node) => [node.key ?? node.name, node.name]));
     return { columns: ["从", "到", "数量"], lines: chart.links.map((link) => [names.get(link.source), names.get(link.target), shown(link.value)]) };
   }
-  if (chart.kind === "scatter") return { columns: ["名称", chart.x_name || "横轴", "纵轴"], lines: chart.series.flatMap((one) => one.data.map((point) => [point[3] ?? one.name, amountOf(point[0], chart.x_unit), shown(point[1])])) };
+  if (chart.kind === "scatter") return { columns: ["名称", chart.x_name || "横轴", chart.y_name || "纵轴"], lines: chart.series.flatMap((one) => one.data.map((point) => [point[3] ?? one.name, amountOf(point[0], chart.x_unit), shown(point[1])])) };
   return { columns: ["", ...seriesNames(chart)], lines: chart.x.map((label, i) => [labelWords(nameOf(label)), ...chart.series.map((one, j) => shown(one.data[i], j))]) };
 }
 

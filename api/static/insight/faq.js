@@ -26,13 +26,15 @@ function FaqEditor({ app, faq, close }) {
   const [form, setForm] = useState({ ...EMPTY_FAQ, month: isoDay().slice(0, 7), ...faq });
   const [typed, setTyped] = useState("");
   const doing = useDoing(close);
+  const there = useRef(faq.id ? faq : null); /* what the server keeps already: a second try changes it, and makes no other */
   const put = (name) => (value) => setForm((before) => ({ ...before, [name]: value }));
   const faults = faqFaults(form);
   const length = [...form.answer].length;
   const save = (state) => doing.run(async () => {
     const text = Object.fromEntries(Object.keys(EMPTY_FAQ).map((name) => [name, form[name]]));
-    const kept = faq.id ? await app.api.patch("/learning/faqs/" + faq.id, { version: faq.version, text }) : await app.api.post("/learning/faqs", { ...text, items: faq.items || [] });
-    if (state === "ready") await app.api.patch("/learning/faqs/" + kept.id, { version: kept.version, state });
+    const known = there.current;
+    there.current = known ? await app.api.patch("/learning/faqs/" + known.id, { version: known.version, text }) : await app.api.post("/learning/faqs", { ...text, items: faq.items || [] });
+    if (state === "ready") await app.api.patch("/learning/faqs/" + there.current.id, { version: there.current.version, state });
     toast(state === "ready" ? "已设为可用，下次训练时学会" : "已保存", "good");
   });
   return html`<${Dialog} title=${faq.id ? "修改标准问答" : "新的标准问答"} size="large" close=${close} foot=${html`<${DoingError} doing=${doing}/><span class="count">${faults.join("；")}</span><button type="button" onclick=${close}>取消</button>
@@ -74,6 +76,6 @@ function Faqs({ app }) {
     ${error && html`<${Failed} error=${error} retry=${reload}/>`}${!list && !error && html`<${Skeleton}/>`}
     ${list && (list.length ? html`<ul class="faqs">${list.map((faq) => html`<li class="card" key=${faq.id}><div class="card-head"><h3>${faq.question}</h3><span class=${"tag" + (faq.state === "ready" ? " going" : "")}>${faq.state_text}</span>
         <span class="card-acts"><button type="button" class="small" aria-label=${"修改：" + faq.question} onclick=${() => setOpen(faq)}>修改</button>${faq.state === "withdrawn" ? html`<button type="button" class="small" onclick=${() => turn(faq, "draft")}>改回草稿</button>` : html`<button type="button" class="small" aria-label=${"撤下：" + faq.question} onclick=${() => turn(faq, "withdrawn")}>撤下</button>`}</span></div>
-        <p>${faq.answer}</p><p class="count">${faq.also.join("　")}</p><p class="count">${faq.source} · ${faq.month}${faq.edited_by ? " · " + faq.edited_by + " " + momentOf(faq.at) : ""}</p></li>`)}</ul>` : html`<${Empty} glyph="quote" title="还没有标准问答"/>`)}
+        <p>${faq.answer}</p>${faq.refused_text && html`<p class="held-line"><${Glyph} name="lock"/>不会用来训练：${faq.refused_text}</p>`}<p class="count">${faq.also.join("　")}</p><p class="count">${faq.source} · ${faq.month}${faq.edited_by ? " · " + faq.edited_by + " " + momentOf(faq.at) : ""}</p></li>`)}</ul>` : html`<${Empty} glyph="quote" title="还没有标准问答"/>`)}
     ${open && html`<${FaqEditor} key=${open.id || "new"} app=${app} faq=${open} close=${close}/>`}</div>`;
 }

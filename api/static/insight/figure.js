@@ -1,5 +1,5 @@
 /* One figure as a tile: what it is called, its value, how it has moved (colour, arrow and words), and its definition. */
-const ARROWS = { up: "▲", down: "▼", same: "■" };
+const ARROWS = { up: "▲", down: "▼" };
 const VERDICTS = { good: "变好", bad: "变差", none: "" };
 
 /* A question mark that opens what something means. Esc or a click elsewhere closes it. */
@@ -19,26 +19,23 @@ function What({ name, text }) {
     <span class="what-box" id=${id} role="note" hidden=${!open}>${text}</span></span>`;
 }
 
-const directionOf = ({ value, previous }) => (value === previous ? "same" : value > previous ? "up" : "down");
-
-/* How it was in as many days before. */
+/* How it was in as many days before; where the server does not say by how much it says why, and that stands alone. */
 function Change({ figure, days }) {
   const before = "前" + (days === 1 ? "一天" : days + "天");
   if (figure.value === null || figure.value === undefined) return null;
   if (figure.previous === null || figure.previous === undefined) return html`<p class="figure-change">${before}没有数据可比</p>`;
-  const direction = directionOf(figure);
-  if (direction === "same") return html`<p class="figure-change">与${before}持平</p>`;
-  if (figure.previous === 0) return html`<p class=${"figure-change " + (figure.verdict || "none")}><span class="arrow" aria-hidden="true">${ARROWS[direction]}</span>${before}为零 ${VERDICTS[figure.verdict] || ""}</p>`;
-  return html`<p class=${"figure-change " + (figure.verdict || "none")}><span class="arrow" aria-hidden="true">${ARROWS[direction]}</span>比${before} ${figure.change_text} ${VERDICTS[figure.verdict] && html`<span class="verdict-word">${VERDICTS[figure.verdict]}</span>`}</p>`;
+  const verdict = VERDICTS[figure.verdict] || "";
+  return html`<p class=${"figure-change " + (figure.verdict || "none")}>${movedBy(figure) && html`<span class="arrow" aria-hidden="true">${figure.value > figure.previous ? ARROWS.up : ARROWS.down}</span>比${before} `}${figure.change_text}${verdict && html` <span class="verdict-word">${verdict}</span>`}</p>`;
 }
 
 function Figure({ figure, days }) {
   const text = textOf(figure);
+  const none = figure.value === null || figure.value === undefined;
   return html`<li class=${"figure " + (figure.verdict || "none")}>
     <div class="figure-head"><h3 class="figure-name">${figure.name}</h3><${What} name=${figure.name} text=${figure.definition}/></div>
-    ${figure.rows
+    ${figure.rows && !none
       ? html`<button type="button" class=${"figure-value num" + (text.length > 8 ? " long" : "")} aria-label=${figure.name + " " + text + "，打开明细"} onclick=${() => openRows(figure.rows)}>${text}<${Glyph} name="chevron"/></button>`
-      : html`<p class=${"figure-value num" + (text.length > 8 ? " long" : "")}>${text}</p>`}
+      : html`<p class=${"figure-value num" + (none ? " none" : text.length > 8 ? " long" : "")}>${text}</p>`}
     <${Change} figure=${figure} days=${days}/>${figure.aim_text && html`<p class="figure-aim">${figure.aim_text}</p>`}</li>`;
 }
 

@@ -57,7 +57,7 @@ function IntentBox({ intents, likely, take, boxRef, disabled }) {
     if (event.isComposing || event.altKey) return;
     const to = { ArrowDown: here + 1, ArrowUp: here - 1 }[event.key];
     if (to !== undefined && list.length) setAt((to + list.length) % list.length);
-    else if (event.key === "Enter") choose(list[here]);
+    else if (event.key === "Enter") event.repeat || choose(list[here]); /* a key held down labels one message, not all */
     else return;
     event.preventDefault();
   };

@@ -17,7 +17,8 @@ function ItemRow({ item, here, ticked, tick, point }) {
     <input type="checkbox" aria-label=${"勾选：" + item.text} checked=${ticked} onclick=${(event) => (event.stopPropagation(), tick())}/>
     <div class="item-body"><p class="item-text">${item.text}</p><p class="count">${onDay(item.at)} · ${channelWord(item.channel)} · ${item.reasons.map((one) => one.name).join("、")} · ${item.understood_text ? "当时理解为 " + item.understood_text : "当时没有理解"}${item.confidence === null || item.confidence === undefined ? "" : "（" + amountOf(item.confidence, "share") + "）"}
       ${item.suggested && html` · <b>坐席更正：${item.suggested_text}</b>`}</p>
-      ${item.state !== "open" && html`<p class="done-line"><${Glyph} name="done"/>${item.state_text}${item.label ? "：" + item.label_text : ""}${item.reviewed ? " · " + item.reviewed.name + " " + momentOf(item.reviewed.at) : ""}</p>`}</div>
+      ${item.state !== "open" && html`<p class="done-line"><${Glyph} name="done"/>${item.state_text}${item.label ? "：" + item.label_text : ""}${item.reviewed ? " · " + item.reviewed.name + " " + momentOf(item.reviewed.at) : ""}</p>`}
+      ${item.refused_text && html`<p class="held-line"><${Glyph} name="lock"/>不会用来训练：${item.refused_text}</p>`}</div>
     ${item.link && html`<a href=${item.link} target="_blank" rel="noopener" onclick=${(event) => event.stopPropagation()}>会话<span class="sr">（在新页打开）</span></a>`}</li>`;
 }
 
@@ -60,9 +61,11 @@ function GroupPage({ app, id, query }) {
       group.reload();
     }
   };
+  const undoing = useRef(false);
   const undo = async () => {
     const ids = deeds[deeds.length - 1];
-    if (!ids) return;
+    if (!ids || undoing.current) return;
+    undoing.current = true;
     try {
       await app.api.post("/learning/items/undo", { ids });
       setDeeds((before) => before.slice(0, -1));
@@ -72,6 +75,7 @@ function GroupPage({ app, id, query }) {
     } catch (error) {
       failed(error);
     }
+    undoing.current = false;
   };
   const keys = useRef(null);
   keys.current = { ArrowUp: () => setPlace(Math.max(0, here - 1)), ArrowDown: () => setPlace(Math.min(items.length - 1, here + 1)), KeyX: () => tick(items[here]), KeyA: all, KeyD: () => act("dismiss", {}, "已略过"), KeyZ: undo };
@@ -85,14 +89,14 @@ function GroupPage({ app, id, query }) {
     return () => document.removeEventListener("keydown", onkeydown);
   }, []);
   useEffect(() => box.current?.focus(), [Boolean(group.value)]);
-  const back = html`<p class="crumbs"><button type="button" class="link" onclick=${() => goTo("learning", { change: { state: query.get("state") } })}>消息分组</button> › ${group.value?.group.name || ""}</p>`;
+  const back = html`<p class="crumbs"><button type="button" class="link" onclick=${() => goTo("learning", { change: groupsPlace(query) })}>消息分组</button> › ${group.value?.group.name || ""}</p>`;
   if (!group.value) return html`${back}${group.error ? html`<${Failed} error=${group.error} retry=${group.reload}/>` : html`<${Skeleton}/>`}`;
   const count = ticked.size || (items.length ? 1 : 0);
   return html`${back}<div class="group-page"><section class="card" aria-label="消息"><div class="card-head"><h2>${group.value.group.name}</h2><span class="count num">${group.value.next ? "先看前 " + items.length + " 条，共 " + whole.format(group.value.group.size) : items.length} 条</span>
       <span class="card-acts"><button type="button" class="small" onclick=${all}>${ticked.size === items.length && items.length ? "全不选" : "全选"}</button></span></div>
       ${group.error && html`<${StaleLine} error=${group.error} retry=${group.reload}/>`}
       ${items.length ? html`<ul class="items" tabindex="0" aria-label="消息列表">${items.map((item, i) => html`<${ItemRow} key=${item.id} item=${item} here=${i === here} ticked=${ticked.has(item.id)} tick=${() => tick(item)} point=${() => setPlace(i)}/>`)}</ul>`
-        : html`<${Empty} glyph="done" title="这一组处理完了"><button type="button" class="primary" onclick=${() => goTo("learning")}>回到分组</button><//>`}</section>
+        : html`<${Empty} glyph="done" title="这一组处理完了"><button type="button" class="primary" onclick=${() => goTo("learning", { change: groupsPlace(query) })}>回到分组</button><//>`}</section>
     <section class="card labelling" aria-label="标注"><p class="count" role="status">将处理 <b class="num">${count}</b> 条${ticked.size ? "（已勾选）" : "（当前这条）"}</p>
       <${IntentBox} intents=${intents} likely=${likelyOf(items)} take=${(intent) => act("label", { intent: intent.key }, "已标注为" + intent.label)} boxRef=${box} disabled=${!items.length}/>
       <p class="row-start"><button type="button" aria-disabled=${String(!items.length)} onclick=${() => act("dismiss", {}, "已略过")}>略过<kbd>Alt D</kbd></button><button type="button" aria-disabled=${String(!deeds.length)} onclick=${undo}>撤销<kbd>Alt Z</kbd></button>

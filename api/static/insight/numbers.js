@@ -49,6 +49,9 @@ const isMoney = (unit) => unit === "元" || unit === "yuan";
 const isShort = (value, unit) => Math.abs(value) >= 1e4 && (isMoney(unit) || !WRITTEN[unit]);
 const textOf = ({ value, unit, text }) => (text && !isShort(value, unit) && !(WRITTEN[unit] === lengthOfTime && typeof value === "number") ? text : amountOf(value, unit));
 
+/* Whether the server says by how much: +16.4%, -0.8 个百分点. Else it says why not, in words: 持平, 前期为零, 本期未完. */
+const movedBy = ({ change_text: text }) => /^[+-]/.test(text || "");
+
 /* On an axis there is less room. */
 const tickOf = (value, unit) => (WRITTEN[unit] === shareWords ? shareTick(value) : WRITTEN[unit] && WRITTEN[unit] !== scoreWords ? WRITTEN[unit](value) : plainNumber(value));
 

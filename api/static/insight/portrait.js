@@ -42,7 +42,7 @@ function Standing({ one }) {
     ${one.thin ? html`<p class="stale">${one.thin}</p>` : null}
     ${standing ? html`<p class="standing"><b>${standing.name}</b>${one.tags.map((tag) => html`<span class="tag" key=${tag.key}>${tag.name}</span>`)}</p>
       <ul class="reasons">${standing.reasons.map((reason) => html`<li key=${reason}>${reason}</li>`)}</ul>` : html`<p class="nothing">还没有分群</p>`}
-    ${one.events?.length > 0 && html`<h4>之后发生的</h4><ul class="happened">${one.events.map((event) => html`<li key=${event.at + event.name}>${onDay(event.at)} <b>${event.name}</b> ${event.text}</li>`)}</ul>`}
+    ${one.events.length > 0 && html`<h4>之后发生的</h4><ul class="happened">${one.events.map((event) => html`<li key=${event.at + event.name}>${onDay(event.at)} <b>${event.name}</b> ${event.text}</li>`)}</ul>`}
     <p class="hint">分群只供内部安排服务，不得告诉客户，也不影响安全、事实答复和转人工。</p></section>`;
 }
 
@@ -51,12 +51,13 @@ function PortraitPage({ app, account }) {
   const back = html`<p class="crumbs no-print"><button type="button" class="link" onclick=${() => goTo("customers")}>客户</button> › 一户的画像</p>`;
   if (!one) return html`${back}${error ? (error.status === 404 ? html`<${Empty} glyph="search" title="没有这户的画像"><p>户号可能有误，或在最近一次分群之后才开户。</p><//>` : html`<${Failed} error=${error} retry=${reload}/>`) : html`<${Skeleton}/>`}`;
   const { shown } = one;
-  return html`${back}<div class="board portrait"><div class="portrait-head"><h2>${shown.customer}<span class="num">${shown.account_no}</span></h2><p class="count">画像截至 ${asOfWords(one.as_of)}；姓名、户号、地址已脱敏</p></div>
+  return html`${back}<div class="board portrait"><div class="portrait-head"><h2>${shown.customer}<span class="num">${shown.account_no}</span></h2><p class="count">画像截至 ${asOfWords(one.as_of)}，${one.compared}；姓名、户号、地址已脱敏</p></div>
     <div class="charts"><section class="card" aria-label="基本情况"><div class="card-head"><h3>基本情况</h3></div><${Facts} rows=${[["地址", shown.address], ["供电区域", shown.district], ["用电类别", shown.user_class], ["常用交费", shown.pay_channel], ["账单历史", shown.history_months + " 个月"], ...(shown.more || [])]}/></section>
-      <${Standing} one=${one}/>${one.radar && html`<${ChartCard} chart=${one.radar}/>`}
-      <${Happened} title="推荐" rows=${one.recommendations || []} none="没有推荐过" line=${(row) => html`${row.month} <b>${row.name}</b> ${row.text} <span class="tag">${row.state}</span>`}/>
+      <${Standing} one=${one}/>
+      <${Happened} title="推荐" rows=${one.recommendations} none="没有推荐过" line=${(row) => html`${row.month} <b>${row.name}</b> ${row.text} <span class="tag">${row.state}</span>`}/>
       ${one.dimensions.map((dimension) => html`<${Dimension} key=${dimension.key} one=${dimension}/>`)}
       <${Happened} title="工单" rows=${one.orders} none="没有工单" line=${(row) => html`${onDay(row.at)} ${linked(row.link, row.name + " " + row.no)} <span class="tag">${row.state}</span>`}/>
+      <${Happened} title="活动" rows=${one.campaigns} none="没有发过活动" line=${(row) => html`<b>${row.name}</b> <span class="tag">${row.at ? "已读到" : "还没有读到"}</span> ${row.at && onDay(row.at)}`}/>
       <${Happened} title="最近联系" rows=${one.contacts} none="没有联系过" line=${(row) => html`${onDay(row.at)} ${linked(row.link, row.topic)} <span class="tag">${row.channel}</span>`}/></div></div>`;
 }
 

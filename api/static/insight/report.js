@@ -1,5 +1,5 @@
 /* The weekly report: sentences, figures and charts of every board, definitions at the end; for paper, nothing to press. */
-const ARROW_OF = (figure) => (figure.value === figure.previous || !/^[+-]/.test(figure.change_text) ? "" : figure.value > figure.previous ? "▲" : "▼");
+const ARROW_OF = (figure) => (!movedBy(figure) ? "" : figure.value > figure.previous ? "▲" : "▼");
 const IN_WORDS = { good: "变好", bad: "变差", none: "" };
 
 function Still({ chart }) {
@@ -12,13 +12,13 @@ function Still({ chart }) {
     made.dispose();
     box.current.append(drawn);
   }, []);
-  return html`<div ref=${box} class=${"canvas high-" + Math.max(180, Math.round((heightOf(chart) * 0.66) / 20) * 20)} role="img" aria-label=${chart.name}></div>`;
+  return html`<div ref=${box} class=${"canvas " + tall(chart)} role="img" aria-label=${chart.name}></div>`;
 }
 
-const changeWords = (figure) => (/^[+-]/.test(figure.change_text) ? "较上周 " + figure.change_text : figure.value === figure.previous ? "与上周持平" : figure.change_text);
+const changeWords = (figure) => (movedBy(figure) ? "较上周 " : "") + figure.change_text;
 
 /* A figure of a report has no other day to compare itself with than the week before. */
-const Tile = ({ figure }) => html`<li class=${"tile " + (figure.verdict || "none")}><h4>${figure.name}</h4><p class="value">${textOf(figure)}</p>
+const Tile = ({ figure }) => html`<li class=${"tile " + (figure.verdict || "none")}><h4>${figure.name}</h4><p class=${"value" + (figure.value === null ? " none" : textOf(figure).length > 8 ? " long" : "")}>${textOf(figure)}</p>
   <p class="change">${figure.value === null || figure.previous === null ? "" : html`<span aria-hidden="true">${ARROW_OF(figure)}</span> ${changeWords(figure)} <span class="verdict-word">${IN_WORDS[figure.verdict] || ""}</span>`}</p></li>`;
 
 const Tiles = ({ figures }) => figures.length > 0 && html`<ul class="tiles">${figures.map((one) => html`<${Tile} key=${one.key} figure=${one}/>`)}</ul>`;
@@ -44,9 +44,10 @@ const knowsNothing = (board) => board.groups.every((group) => group.figures.ever
 const Section = ({ board }) => html`<section class=${knowsNothing(board) ? "board-empty" : "board"}><h2>${board.name}</h2>
   ${knowsNothing(board) ? html`<p class="note">${board.groups.flatMap((group) => group.charts.map((chart) => chart.empty)).find(Boolean) || "没有数据"}</p>` : board.groups.map((group) => html`<${GroupOnPaper} key=${group.key} group=${group}/>`)}</section>`;
 
-/* Each figure and chart once, in the order of the boards. */
+/* Each figure and chart that is shown once, in the order of the boards. */
 function meanings(boards) {
-  const all = boards.flatMap((board) => board.groups.flatMap((group) => [...group.figures, ...group.charts]));
+  const told = boards.filter((board) => !knowsNothing(board));
+  const all = told.flatMap((board) => board.groups.flatMap((group) => [...group.figures, ...worthPaper(group)]));
   return [...new Map(all.map((one) => [one.name, one.definition])).entries()].filter(([, definition]) => definition);
 }
 

@@ -174,10 +174,10 @@ def upgrade() -> None:
 
     op.create_table(
         "recommendation_refusals",
-        sa.Column("customer_no", sa.String(length=12), nullable=False),
+        sa.Column("subject", sa.String(length=48), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("customer_no", "kind", name=op.f("pk_recommendation_refusals")),
+        sa.PrimaryKeyConstraint("subject", "kind", name=op.f("pk_recommendation_refusals")),
     )
     op.create_table(
         "recommendations",
