@@ -202,7 +202,11 @@ async def test_an_approved_answer_that_an_export_held_back_does_not_count_as_rea
     _, ids = filled(desk, "绿电在哪个柜台买")
     _, made = await call(boss, "POST", "/faqs", **GREEN)
     await call(boss, "PATCH", f"/faqs/{made['id']}", version=1, state="ready")
-    other = GREEN | {"key": "learned_other", "question": "绿电在哪个柜台买", "also": []}
+    other = GREEN | {
+        "key": "learned_other",
+        "question": "绿电在哪个柜台买",
+        "also": ["柜台认购绿色电力行不", "上哪层楼办绿电", "绿电的柜台几号"],
+    }
     _, second = await call(boss, "POST", "/faqs", **other)
     await call(boss, "PATCH", f"/faqs/{second['id']}", version=1, state="ready")
     await call(boss, "POST", "/items/label", ids=ids, intent="ask_solar")  # the same wording, as an intent
