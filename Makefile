@@ -10,7 +10,7 @@ MODEL_SOURCES := $(shell find bot $(BOT_DATA) -type f ! -name '*.pyc' ! -name ch
 	! -name endpoints.yml ! -name credentials.yml ! -path 'bot/evaluation/*' 2>/dev/null) requirements/bot.txt
 CHROMIUM := $(firstword $(shell command -v chromium chromium-browser google-chrome 2>/dev/null))
 # In CI a missing browser is an error, elsewhere its tests are left out.
-NO_BROWSER := $(if $(CHROMIUM)$(filter true,$(CI)),,-m "not browser")
+NO_BROWSER := $(if $(CHROMIUM)$(filter true,$(CI)),, and not browser)
 QUIET_RASA := TF_CPP_MIN_LOG_LEVEL=2 SQLALCHEMY_SILENCE_UBER_WARNING=1 CUDA_VISIBLE_DEVICES=-1 RASA_TELEMETRY_ENABLED=false
 
 .DEFAULT_GOAL := help
@@ -27,8 +27,9 @@ run: setup ## Start everything for a try-out: keys, data and model are made if m
 
 test: setup $(MODEL) ## Run all tests; trains first if the model is missing or old; TRAINING=1: also a candidate's whole life
 	@$(if $(NO_BROWSER),echo "test    | no Chromium here: the tests marked 'browser' are left out")
-	$(SERVICE) -m pytest tests --ignore=tests/bot --ignore=tests/e2e --numprocesses=2 --dist=loadfile $(NO_BROWSER)
-	$(SERVICE) -m pytest tests/e2e $(NO_BROWSER)
+	$(SERVICE) -m pytest tests --ignore=tests/bot --ignore=tests/e2e --numprocesses=2 --dist=loadfile -m "not e2e$(NO_BROWSER)"
+	$(SERVICE) -m pytest tests/e2e --numprocesses=2 --dist=loadgroup -m "not alone$(NO_BROWSER)"
+	$(SERVICE) -m pytest tests/e2e -m "alone$(NO_BROWSER)"
 	$(QUIET_RASA) $(BOT) -m pytest tests/bot
 
 $(MODEL): $(MODEL_SOURCES) | setup

@@ -171,10 +171,11 @@ async def _also(
 ) -> None:
     """Answer the second wish; the question of a form that the first has `opened` comes behind it, where it is read."""
     output = message.output_channel
-    held, output.messages = (output.messages, []) if opened else ([], output.messages)
+    first, held = wishes.parted(output.messages, opened)
+    output.messages = []
     await handle(wishes.told(message, wish))
     unchanged = forms.state(await _tracker(agent, message.sender_id)) == opened
-    output.messages = [*output.messages, *held] if unchanged else [*held, *output.messages]
+    output.messages = [*first, *output.messages, *held] if unchanged else [*first, *held, *output.messages]
 
 
 def _failed(tracker: Any) -> bool:

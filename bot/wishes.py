@@ -6,7 +6,7 @@ accounts?), the second waits in a slot until that is answered; any other message
 
 import copy
 import re
-from typing import Any, Dict, List, Optional, Text
+from typing import Any, Dict, List, Optional, Text, Tuple
 
 from rasa.core.channels.channel import UserMessage
 from rasa.shared.core.events import SlotSet
@@ -59,6 +59,26 @@ def is_question(messages: List[Dict[Text, Any]]) -> bool:
 def waiting(tracker: Any) -> Optional[Parsed]:
     """Return the wish that waits for the answer to a question."""
     return tracker.get_slot(SLOT) if tracker is not None else None
+
+
+def parted(
+    messages: List[Dict[Text, Any]], opened: Optional[Dict[Text, Any]]
+) -> Tuple[List[Dict[Text, Any]], List[Dict[Text, Any]]]:
+    """Return what an answer says at once, and what comes behind the second answer, where its question is read.
+
+    `opened`: the form that the answer has opened, if any. A form's question is all that was said; an offer, which need
+    not be taken up, stands under an answer, from its first buttons on.
+    """
+    if opened is None:
+        return messages, []
+    if not opened.get("quiet"):
+        return [], messages
+    at = next((place for place, one in enumerate(messages) if _buttons(one)), len(messages))
+    return (messages[:at], messages[at:]) if at else (messages, [])
+
+
+def _buttons(message: Dict[Text, Any]) -> Any:
+    return message.get("buttons") or (message.get("custom") or {}).get("buttons")
 
 
 async def keep(agent: Any, sender: Text, wish: Optional[Parsed]) -> None:

@@ -50,6 +50,28 @@ def test_parts_share_nothing_that_one_could_change_for_the_other() -> None:
     assert second["entities"] == [{"entity": "period"}]
 
 
+ANSWER, CARD = {"text": "10月电费80.86元。"}, {"custom": {"type": "bill_card", "buttons": []}}
+OFFER = {"custom": {"type": "recommendation", "buttons": [{"title": "怎么办理"}]}}
+GRANT = {"custom": {"type": "grant", "token": "x"}}
+CHOICE = {"text": "要申请赔偿吗？", "buttons": [{"title": "申请"}]}
+
+
+@pytest.mark.parametrize(
+    ("said", "opened", "first", "behind"),
+    [
+        ([ANSWER, CARD], None, [ANSWER, CARD], []),
+        ([ANSWER, CHOICE], {"action": "form"}, [], [ANSWER, CHOICE]),
+        ([ANSWER, CARD, OFFER, GRANT], {"quiet": True}, [ANSWER, CARD], [OFFER, GRANT]),
+        ([CHOICE], {"quiet": True}, [CHOICE], []),
+        ([ANSWER], {"quiet": True}, [ANSWER], []),
+    ],
+)
+def test_only_a_question_or_an_offer_waits_behind_the_second_answer(
+    said: list[Any], opened: dict[str, Any] | None, first: list[Any], behind: list[Any]
+) -> None:
+    assert wishes.parted(said, opened) == (first, behind)
+
+
 class SilentAgent:
     """Reads every message as two wishes."""
 

@@ -20,6 +20,8 @@ from ops.simulation.plan import Setup
 from ops.simulation.site import Site, running
 from ops.simulation.staff import Staff
 
+pytestmark = pytest.mark.alone
+
 RACERS, ROUNDS = 50, 20
 LIMITS = {"nobody_minutes": 30, "queued_reminder_minutes": 30, "vanish_seconds": 900}
 

@@ -33,6 +33,8 @@ from ops.simulation.customer import Customer
 from ops.simulation.site import Site
 from ops.simulation.wire import until
 
+pytestmark = pytest.mark.alone
+
 __all__ = ["empty_desk", "site"]  # fixtures
 
 
