@@ -11,7 +11,7 @@ from insight_pages import chromium, counted, settled, sound_page
 from insight_stage import Stage, read, staged
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 pytestmark = pytest.mark.browser
 DRAFT = {"key": "learned_wire_low", "question": "电线垂到树上怎么办", "source": "抢修规程"}
@@ -130,3 +130,36 @@ def test_a_campaign_is_sent_only_after_a_second_look(page: Page, stage: Stage) -
     dialog.wait_for(state="hidden")
     page.get_by_text("已开始").wait_for()
     assert [deed for deed, _ in stage.deeds] == ["campaigns/1/start"]
+
+
+def test_esc_throws_nothing_away_that_was_written_without_asking(page: Page, stage: Stage) -> None:
+    asked, answers = list[str](), [False, True]
+
+    def answered(one: Dialog) -> None:
+        asked.append(one.message)
+        _ = one.accept() if answers.pop(0) else one.dismiss()
+
+    page.on("dialog", answered)
+    page.goto(f"{stage.url}/insight#/learning/faqs/new")
+    dialog = page.get_by_role("dialog")
+    question = dialog.get_by_role("textbox", name="问题")
+    question.fill(DRAFT["question"])
+    page.keyboard.press("Escape")
+    assert question.input_value() == DRAFT["question"]
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert asked == ["还没有保存。放弃刚才写的内容吗？"] * 2
+    page.goto(f"{stage.url}/insight#/learning/models")
+    page.goto(f"{stage.url}/insight#/learning/faqs/new")
+    dialog.wait_for()
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert len(asked) == 2  # nothing written, nothing asked
+
+
+def test_going_back_to_the_model_before_names_the_one_that_goes(page: Page, stage: Stage) -> None:
+    page.goto(f"{stage.url}/insight#/learning/models")
+    page.get_by_role("button", name="退回", exact=False).first.click()
+    page.get_by_role("dialog").get_by_role("button", name="退回", exact=True).click()
+    page.get_by_text("已退回").wait_for()
+    assert stage.deeds == [("models/rollback", {"running": read("models")["running"]})]

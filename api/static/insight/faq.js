@@ -28,6 +28,9 @@ function FaqEditor({ app, faq, close }) {
   const doing = useDoing(close);
   const there = useRef(faq.id ? faq : null); /* what the server keeps already: a second try changes it, and makes no other */
   const put = (name) => (value) => setForm((before) => ({ ...before, [name]: value }));
+  const began = useRef(JSON.stringify(form));
+  const unsaved = typed !== "" || JSON.stringify(form) !== began.current;
+  const leave = () => (!unsaved || confirm("还没有保存。放弃刚才写的内容吗？")) && close();
   const faults = faqFaults(form);
   const length = [...form.answer].length;
   const save = (state) => doing.run(async () => {
@@ -37,7 +40,7 @@ function FaqEditor({ app, faq, close }) {
     if (state === "ready") await app.api.patch("/learning/faqs/" + there.current.id, { version: there.current.version, state });
     toast(state === "ready" ? "已设为可用，下次训练时学会" : "已保存", "good");
   });
-  return html`<${Dialog} title=${faq.id ? "修改标准问答" : "新的标准问答"} size="large" close=${close} foot=${html`<${DoingError} doing=${doing}/><span class="count">${faults.join("；")}</span><button type="button" onclick=${close}>取消</button>
+  return html`<${Dialog} title=${faq.id ? "修改标准问答" : "新的标准问答"} size="large" close=${leave} foot=${html`<${DoingError} doing=${doing}/><span class="count">${faults.join("；")}</span><button type="button" onclick=${leave}>取消</button>
       <button type="button" aria-disabled=${String(doing.busy)} onclick=${() => save("draft")}>存为草稿</button><button type="button" class="primary" aria-disabled=${String(doing.busy || faults.length > 0)} onclick=${() => !faults.length && save("ready")}>设为可用</button>`}>
     <div class="faq-form"><div><${TextField} label="问题" value=${form.question} set=${put("question")} max="60" first required/>
       <${Lines} label=${"其他问法（" + ALSO_LEAST + "—" + ALSO_MOST + " 种，每种都像客户会说的）"} placeholder="另一种问法，按回车添加" values=${form.also} set=${put("also")} text=${typed} setText=${setTyped}/>

@@ -26,9 +26,9 @@ function PromoteDialog({ app, model, close }) {
     <p>之后客户的消息由它来理解。随时可以退回现在的模型。</p><//>`;
 }
 
-function RollbackDialog({ app, before, close }) {
+function RollbackDialog({ app, running, before, close }) {
   const doing = useDoing(close);
-  return html`<${Dialog} title="退回上一个模型" size="small" close=${close} foot=${html`<${DialogButtons} doing=${doing} label="退回" danger close=${close} run=${() => doing.run(async () => (await app.api.post("/models/rollback"), toast("已退回", "good")))}/>`}><p>${before} 重新上线，现在的这个退役。几秒之内生效。</p><//>`;
+  return html`<${Dialog} title="退回上一个模型" size="small" close=${close} foot=${html`<${DialogButtons} doing=${doing} label="退回" danger close=${close} run=${() => doing.run(async () => (await app.api.post("/models/rollback", { running }), toast("已退回", "good")))}/>`}><p>${before} 重新上线，现在的这个退役。几秒之内生效。</p><//>`;
 }
 
 /* What a comparison found to be worse, or better, each with its figures and the reason. */
@@ -107,5 +107,5 @@ function Models({ app }) {
       ${value.before && html`<button type="button" onclick=${() => setBack(true)}>退回上一个模型</button>`}<span class="hint">用已标注的消息和可用的问答训练；在所有验证集上没有变差才能上线。</span></p>
     ${error && html`<${StaleLine} error=${error} retry=${reload}/>`}
     ${models.length ? [...models].sort((a, b) => order[a.state] - order[b.state]).slice(0, 12).map((model) => html`<${ModelCard} key=${model.id} app=${app} model=${model} running=${running} again=${reload} busy=${training}/>`) : html`<${Empty} glyph="spark" title="还没有训练过候选模型"/>`}
-    ${back && html`<${RollbackDialog} app=${app} before=${value.before} close=${() => (setBack(false), reload())}/>`}</div>`;
+    ${back && html`<${RollbackDialog} app=${app} running=${value.running} before=${value.before} close=${() => (setBack(false), reload())}/>`}</div>`;
 }
