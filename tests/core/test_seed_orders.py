@@ -14,7 +14,7 @@ from core.db import Database
 from core.demo import demo_customers
 from core.migrations import upgrade
 from core.notice import Notice
-from core.promise import Commitments, Promise
+from core.promise import ARRIVAL, Commitments, Promise
 from core.seed.orders import OrderSummary, seed_orders
 from core.seed.region import DemoDataError
 from core.work_order import OPEN, STATES, OrderEvent, WorkOrder, orders_of, reveal
@@ -55,6 +55,17 @@ def test_there_are_orders_in_every_state_with_their_history(orders: Database, se
             assert order.state == "accepted" or order.events[-1].values["to"] == order.state
             assert "{" not in order.category
         assert session.scalar(select(func.count()).select_from(Notice)) == 0
+
+
+def test_crews_come_within_the_promised_time(orders: Database, seeded: Seeded, keyring: Keyring) -> None:
+    _seed(orders, seeded, keyring)
+    arrivals = select(Promise).where(Promise.kind == ARRIVAL, Promise.kept_at.is_not(None))
+    with orders.reading() as session:
+        waits = [
+            (one.kept_at - one.told_at, one.due_at - one.told_at) for one in session.scalars(arrivals) if one.kept_at
+        ]
+    assert len(waits) > 3
+    assert all(timedelta(minutes=2) < took <= promised for took, promised in waits)
 
 
 def test_seeding_again_gives_the_same_orders_and_touches_no_other(
