@@ -67,7 +67,8 @@ class World:
         assert seat is not None or user is not None
         conversation.channel = seat.via if seat else WECHAT
         conversation.channel_user_id = None if seat else user.id  # type: ignore[union-attr]  # asserted above
-        writer.writes(self.session, conversation, seat=seat, now=self.now)
+        user = writer.user_at(self.session, conversation.id)
+        writer.writes(self.session, conversation, seat=seat, user=user, now=self.now)
         began = seat.conversation_id if seat else "msg"
         message, _ = log_of.record_customer(
             self.session, conversation, external_id=f"{began}:{text}", text=text, payload=None, now=self.now
