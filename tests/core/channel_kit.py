@@ -67,7 +67,6 @@ class World:
         assert seat is not None or user is not None
         conversation.channel = seat.via if seat else WECHAT
         conversation.channel_user_id = None if seat else user.id  # type: ignore[union-attr]  # asserted above
-        user = writer.user_at(self.session, conversation.id)
         writer.writes(self.session, conversation, seat=seat, user=user, now=self.now)
         began = seat.conversation_id if seat else "msg"
         message, _ = log_of.record_customer(
