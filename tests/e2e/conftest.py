@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from billing_facts import BillingFacts
     from outside_client import Client
     from wechat_kit import WeChatStack
+    from xdist.remote import Producer
 
     from ops.stack import Stack
 
@@ -41,6 +43,11 @@ DEBTORS = (
     "SELECT account_id FROM bills WHERE due_on < :today AND account_id IN (SELECT id FROM accounts WHERE prepaid = 0)"
     " AND amount > coalesce((SELECT sum(amount) FROM payments WHERE bill_id = bills.id AND status = 'succeeded'), 0)"
 )
+# The files whose tests share the fixture `stack`; another file that uses it only costs a second start.
+SHARED = {
+    "test_browser", "test_conversations", "test_desk", "test_form_kills", "test_intruders", "test_kills",
+    "test_questions", "test_two_wishes",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -164,17 +171,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: counts on the whole machine, so nothing runs beside it")
 
 
-def lane_of(item: pytest.Item) -> str:
-    """Return the lane of a test: two run side by side, so that each stack is started once (`make test`)."""
-    shared = "stack" in getattr(item, "fixturenames", ()) and not hasattr(getattr(item, "module", None), "stack")
-    return "customers" if shared else "others"
+class Lanes(LoadScopeScheduling):
+    """Two lanes of files side by side: those that share the one stack, and those that have others."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "shared" if Path(nodeid.partition("::")[0]).stem in SHARED else "others"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads which group a test is of
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    return Lanes(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group(lane_of(item)))
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
