@@ -55,6 +55,7 @@ def sound_page(browser: Browser) -> Iterator[Page]:
 
 def settled(page: Page) -> None:
     """Wait until nothing is being read."""
+    page.locator("main.page").wait_for()  # before that there is nothing to be read
     page.locator(".bone").first.wait_for(state="hidden")
     page.get_by_text("正在读取").first.wait_for(state="hidden")
 

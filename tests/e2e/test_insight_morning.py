@@ -98,6 +98,12 @@ def shot(page: Page, name: str) -> None:
     page.screenshot(path=str(SHOTS / f"insight-morning-{name}.png"))
 
 
+def ready(page: Page, url: str) -> bool:
+    """Tell whether customers are in segments and messages in groups."""
+    tiles = {one["key"]: one for group in asked(page, url, "boards/customers")["groups"] for one in group["figures"]}
+    return bool(tiles["accounts"]["value"]) and asked(page, url, "learning/summary")["groups"] > 0
+
+
 def card_of(page: Page, state: str) -> Locator:
     """The cards of the models in a state (训练中, 候选, 在用, 已退役)."""
     return page.get_by_role("region", name=re.compile("^模型 ")).filter(
@@ -224,6 +230,7 @@ def test_ten_messages_are_labelled_a_candidate_trained_compared_and_promoted(pag
 @pytest.mark.parametrize("size", SIZES)
 def test_every_tab_can_be_shown_to_the_management(page: Page, stack: Stack, size: str) -> None:
     page.set_viewport_size(SIZES[size])  # type: ignore[arg-type]  # its own TypedDict
+    assert within(300, lambda: ready(page, stack.url))  # the first segments and groups come by themselves
     found = {}
     for name, place in TABS.items():
         page.goto(f"{stack.url}/insight{place}")
