@@ -220,12 +220,12 @@ def page(figures: Figures, shown: str, turns: int) -> str:
 
 
 def kept(path: Path) -> str:
-    """Return what another benchmark has written into the report, with its marks."""
+    """Return what other benchmarks have written into the report, each between its marks, to the end of the page."""
     whole = path.read_text(encoding="utf-8") if path.exists() else ""
     _, opening, rest = whole.partition(BROADCAST_MARKS[0])
-    inner, closing, _ = rest.partition(BROADCAST_MARKS[1])
-    found = (opening, inner, closing) if closing else (BROADCAST_MARKS[0], "\n", BROADCAST_MARKS[1])
-    return f"\n{''.join(found)}\n"
+    if BROADCAST_MARKS[1] in rest:
+        return f"\n{opening}{rest}"
+    return "\n{}\n{}\n".format(*BROADCAST_MARKS)
 
 
 def put_between_marks(path: Path, text: str, marks: tuple[str, str] = MARKS) -> None:

@@ -115,3 +115,11 @@ def test_the_table_goes_between_the_marks_and_nowhere_else(tmp_path: Path) -> No
     page.write_text("no marks")
     bench.put_between_marks(page, "new")
     assert page.read_text() == "no marks"
+
+
+def test_what_other_benchmarks_wrote_stays_on_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    assert bench.kept(page) == "\n<!-- broadcast -->\n<!-- /broadcast -->\n"
+    others = "<!-- broadcast -->\nfast\n<!-- /broadcast -->\n\n<!-- segments -->\ntable\n<!-- /segments -->\n"
+    page.write_text(f"# Benchmarks\n\nold\n\n{others}")
+    assert bench.kept(page) == f"\n{others}"
