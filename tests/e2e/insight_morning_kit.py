@@ -64,6 +64,7 @@ def sign_in(page: Page, url: str) -> None:
 
 def settled(page: Page) -> None:
     """Wait until nothing is being read or drawn."""
+    page.locator("main.page").wait_for()  # before that there is nothing to be read
     page.locator(".bone").first.wait_for(state="hidden", timeout=120_000)
     page.get_by_text("正在读取").first.wait_for(state="hidden", timeout=120_000)
     page.wait_for_timeout(400)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from desk_pages import SECONDS, WATCH
-from insight_stage import Stage
+from insight_stage import Stage, staged
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -51,6 +51,24 @@ def sound_page(browser: Browser) -> Iterator[Page]:
     assert broken == []
     assert made.evaluate("window.__broken || []") == []
     context.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with staged() as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with sound_page(browser) as made:
+        yield made
 
 
 def settled(page: Page) -> None:

@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from desk_pages import SHOTS, objections
-from insight_pages import ENLARGED, LARGE, SMALL, beating, chromium, counted, focused, settled, sound_page
-from insight_stage import Stage, staged
+from insight_pages import ENLARGED, LARGE, SMALL, beating, browser, counted, focused, page, settled, stage
+from insight_stage import Stage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
+__all__ = ["browser", "page", "stage"]  # fixtures
 PLACES = {
     "service": "#/service", "customers": "#/customers", "network": "#/network", "model": "#/model",
     "portrait": "#/customers/accounts/3101000012345", "learning": "#/learning", "group": "#/learning/groups/4",
     "faqs": "#/learning/faqs", "new-faq": "#/learning/faqs/new", "models": "#/learning/models", "offers": "#/offers",
     "weekly": "#/weekly", "rows": "#/service?rows=conversations",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with staged() as made:
-        yield made
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with sound_page(browser) as made:
-        yield made
 
 
 def test_every_tab_can_be_used_by_everybody(page: Page, stage: Stage) -> None:

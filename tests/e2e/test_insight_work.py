@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from desk_pages import objections
-from insight_pages import chromium, counted, settled, sound_page
-from insight_stage import Stage, read, staged
+from insight_pages import browser, counted, page, settled, stage
+from insight_stage import Stage, read
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Dialog, Page
+    from playwright.sync_api import Dialog, Page
 
 pytestmark = pytest.mark.browser
+__all__ = ["browser", "page", "stage"]  # fixtures
 DRAFT = {"key": "learned_wire_low", "question": "电线垂到树上怎么办", "source": "抢修规程"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    with staged() as made:
-        yield made
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with sound_page(browser) as made:
-        yield made
 
 
 def test_what_the_last_export_held_back_is_told_with_the_reason(page: Page, stage: Stage) -> None:
