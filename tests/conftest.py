@@ -78,6 +78,7 @@ def _databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "upgrade", databases.upgrade)
         yield databases
+    databases.close()
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import inspect
+from sqlalchemy import Engine, event, inspect
 from sqlalchemy.engine import make_url
 
 from core.db import Database
@@ -42,22 +42,35 @@ def postgresql(home: Path) -> Iterator[str]:
 
 
 class Databases:
-    """Empty databases of both dialects, and their way to the newest revision."""
+    """Empty databases of both dialects, and their way to the newest revision.
+
+    A database on the server is made when somebody connects to it, or as a copy when it is migrated before that: to
+    make one takes as long as most tests.
+    """
 
     def __init__(self, folder: Path, server: Callable[[], str]) -> None:
         self._folder, self._server = folder, server
         self._upgrade = command.upgrade
         self._models: dict[tuple[str, str], Database] = {}
         self._given: dict[str, Path] = {}  # name on the server -> the folder of whoever asked
+        self._unmade: set[str] = set()
+        self._connection: psycopg.Connection[Any] | None = None
         self.copying = True
+        event.listen(Engine, "do_connect", self._make)
+
+    def close(self) -> None:
+        """Let go of the server."""
+        event.remove(Engine, "do_connect", self._make)
+        if self._connection is not None:
+            self._connection.close()
 
     def new(self, dialect: str, directory: Path) -> str:
         """Return the URL of an empty database; one of SQLite is made by whoever opens it."""
         name = f"dianfu_{uuid.uuid4().hex[:12]}"
         if dialect == "sqlite":
             return f"sqlite:///{directory / name}.db"
-        self._say(f"CREATE DATABASE {name}")
         self._given[name] = directory
+        self._unmade.add(name)
         url = make_url(self._server()).set(drivername="postgresql+psycopg", database=name)
         return url.render_as_string(hide_password=False)
 
@@ -65,7 +78,10 @@ class Databases:
         """Drop what was made for a test, so that the disk need never write it."""
         for name in [name for name, place in self._given.items() if place == directory]:
             del self._given[name]
-            self._say(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            if name in self._unmade:
+                self._unmade.discard(name)
+            else:
+                self._say(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def upgrade(self, config: Config, revision: str, **more: Any) -> None:
         """Do what Alembic's `upgrade` does: by a copy where the database is an empty one of ours."""
@@ -77,15 +93,17 @@ class Databases:
         if database.engine.dialect.name == "sqlite":
             shutil.copyfile(str(model.url.database), str(database.url.database))
             return
-        database.dispose()
-        self._say(f"DROP DATABASE {database.url.database}")
+        if database.url.database not in self._unmade:
+            database.dispose()
+            self._say(f"DROP DATABASE {database.url.database}")
+        self._unmade.discard(str(database.url.database))
         self._say(f"CREATE DATABASE {database.url.database} TEMPLATE {model.url.database}")
 
     def _is_ours_and_empty(self, database: Database) -> bool:
         path = database.url.database
         if database.engine.dialect.name == "sqlite":
             return bool(path) and path != ":memory:" and not Path(str(path)).exists()
-        return path in self._given and not inspect(database.engine).get_table_names()
+        return path in self._unmade or (path in self._given and not inspect(database.engine).get_table_names())
 
     def _model(self, name: str, database: Database) -> Database:
         key = name, database.engine.dialect.name
@@ -96,6 +114,14 @@ class Databases:
             self._models[key] = made
         return self._models[key]
 
+    def _make(self, _dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        """Make a database just before the first connection to it."""
+        name = parameters.get("dbname")
+        if name in self._unmade:
+            self._unmade.discard(name)
+            self._say(f"CREATE DATABASE {name}")
+
     def _say(self, statement: str) -> None:
-        with psycopg.connect(self._server(), autocommit=True) as connection:
-            connection.execute(statement)
+        if self._connection is None:
+            self._connection = psycopg.connect(self._server(), autocommit=True)
+        self._connection.execute(statement)

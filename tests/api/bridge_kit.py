@@ -134,7 +134,7 @@ def settings(bridge_url: str, workorder_url: str, **more: Any) -> ApiSettings:
         "env": "development", "data_dir": ROOT / "data", "bridge_url": bridge_url, "workorder_url": workorder_url,
         "billing_url": "sqlite://", "field_keys": f"test:{new_key()}", "lookup_key": new_key(),
         "identity_key": IDENTITY_KEY, "rasa_token": RASA_TOKEN, "customer_token_key": CUSTOMER_KEY,
-        "session_key": SESSION_KEY, "turn_deadline": 2,
+        "session_key": SESSION_KEY, "turn_deadline": 30,
     }  # fmt: skip
     return ApiSettings(**(given | more))
 

@@ -12,14 +12,32 @@ from bridge_kit import Bridge, running, settings
 from structlog.contextvars import merge_contextvars
 from structlog.processors import KeyValueRenderer, add_log_level
 
+from api import dialogue
+from api.channels import links, web
+from api.channels.wechat import passive
 from api.logs import without_values
 from core.db import Database
 from core.migrations import upgrade
 
+PLENTY = 30.0  # seconds
 DIALECTS = ("sqlite", "postgresql")
 structlog.configure(processors=[merge_contextvars, add_log_level, without_values, KeyValueRenderer()])
 NewUrl = Callable[[str, Path], str]
 Urls = tuple[str, str]
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the bridge wait as long as a busy machine may take; tests about its waiting set it shorter again.
+
+    The limits are seconds of the real clock: on a machine that stands still for two of them a test about something
+    else would see the answer that is given without a log.
+    """
+    for name in ("RECORD_WITHIN", "LOG_WITHIN", "ANSWER_WITHIN", "CLAIM_WITHIN", "HUNG_UP_AFTER"):
+        monkeypatch.setattr(passive, name, PLENTY)
+    monkeypatch.setattr(dialogue, "DANGER_PATIENCE", PLENTY)
+    monkeypatch.setattr(links, "PATIENCE", PLENTY)
+    monkeypatch.setattr(web, "PLACING_SECONDS", PLENTY)
 
 
 def _migrated(new_url: NewUrl, dialect: str, directory: Path) -> Urls:

@@ -166,7 +166,10 @@ async def test_long_titles_and_reasons_are_cut_to_what_the_columns_hold(bridge: 
     assert (answer["messages"][0]["buttons"][0]["title"], answer["mode"]) == ("甲" * 80, "queued")
 
 
-async def test_a_turn_that_outlasts_the_deadline_comes_later_with_the_same_id(bridge: Bridge) -> None:
+async def test_a_turn_that_outlasts_the_deadline_comes_later_with_the_same_id(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge.parts.dialogue, "_deadline", 2)
     customer = await bridge.customer()
     bridge.rasa.gate = asyncio.Event()
     first = asyncio.create_task(customer.say("第一问", "one"))
@@ -174,6 +177,7 @@ async def test_a_turn_that_outlasts_the_deadline_comes_later_with_the_same_id(br
         await asyncio.sleep(0.005)
     answers = await asyncio.gather(first, customer.say("第二问", "two"))
     assert [(answer["messages"], answer["pending"]) for answer in answers] == [([], True)] * 2
+    monkeypatch.undo()
     bridge.rasa.gate.set()
     later = await customer.say("第二问", "two")
     assert ([one["text"] for one in later["messages"]], later["pending"]) == (["答：第二问"], False)

@@ -274,7 +274,10 @@ async def test_what_does_not_fit_waits_for_the_courier(start_account: Any) -> No
         assert [one.state for one in phone.deliveries] == ["sent", "waiting", "waiting"]
 
 
-async def test_while_something_is_being_sent_nothing_overtakes_it(start_account: Any, hurried: None) -> None:
+async def test_while_something_is_being_sent_nothing_overtakes_it(
+    start_account: Any, hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "CLAIM_WITHIN", 0.5)
     async with start_account() as bridge:
         phone = Phone(bridge)
         await phone.say("你好")
