@@ -27,7 +27,7 @@ run: setup ## Start everything for a try-out: keys, data and model are made if m
 
 test: setup $(MODEL) ## Run all tests; trains first if the model is missing or old; TRAINING=1: also a candidate's whole life
 	@$(if $(NO_BROWSER),echo "test    | no Chromium here: the tests marked 'browser' are left out")
-	$(SERVICE) -m pytest tests --ignore=tests/bot --ignore=tests/e2e --numprocesses=2 --dist=loadfile -m "not e2e$(NO_BROWSER)"
+	$(SERVICE) -m pytest tests --ignore=tests/bot --ignore=tests/e2e --numprocesses=3 --dist=loadfile -m "not e2e$(NO_BROWSER)"
 	$(SERVICE) -m pytest tests/e2e --numprocesses=2 -m "not alone$(NO_BROWSER)"
 	$(SERVICE) -m pytest tests/e2e -m "alone$(NO_BROWSER)"
 	$(QUIET_RASA) $(BOT) -m pytest tests/bot

@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from core.channel.writer import grant_to
 from core.conversation import Conversation, Message
 from core.identity import BadToken, Grant, read_grant, turn_of
-from core.proactive.choices import BadChoice
+from core.proactive.choices import BadChoice, customers_in
 from core.proactive.speaker import choose_all
+from core.proactive.tables import OFFER
+from core.recommend.refusals import wants_again
 
 log = structlog.get_logger("api.grants")
 
@@ -56,6 +58,8 @@ def _choose(
         with session.begin_nested():
             for grant in chosen:
                 choose_all(session, grant.subject, grant.choices, conversation_id=conversation.id, now=now)
+                if any(wish.kind == OFFER and wish.wanted for wish in grant.choices):
+                    wants_again(session, customers_in(grant.subject), [conversation.id])
     except (BadChoice, ValueError) as error:
         log.error("choice_refused", conversation=conversation.id, seq=message.seq, error=str(error))
         return False

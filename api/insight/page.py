@@ -24,7 +24,7 @@ SCRIPTS = tuple(
     f"insight/{name}.js"
     for name in (
         "numbers", "api", "route", "live", "figure", "chart_style", "chart_kinds", "chart_shapes", "chart_table",
-        "chart", "board", "drawer", "login", "app", "portrait", "intents", "learning", "learning_group", "faq",
+        "chart", "board", "file", "drawer", "login", "app", "portrait", "intents", "learning", "learning_group", "faq",
         "models", "campaigns", "weekly", "pages", "boot",
     )
 )  # fmt: skip

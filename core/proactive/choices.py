@@ -44,6 +44,11 @@ def subject_of(one: ChannelUser) -> str:
     return customer(one.customer_no) if one.customer_no else user(one.id)
 
 
+def customers_in(subject: str) -> list[str]:
+    """Return the number of the customer whom a subject names; nobody for a user of whom none is known."""
+    return [subject.removeprefix(CUSTOMER)] if subject.startswith(CUSTOMER) else []
+
+
 def choose(session: Session, subject: str, kind: str, *, wanted: bool, channel: str, now: datetime) -> None:
     """Keep what somebody chose; the last word counts.
 

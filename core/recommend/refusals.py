@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, Subquery, cast, func, literal, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, String, Subquery, cast, func, literal, select, union
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from core.binding import Binding
@@ -56,12 +56,28 @@ def refuse(session: Session, subject: str, kind: str, *, now: datetime) -> None:
 
 def refused(session: Session, customers: Collection[str], talks: Collection[str] = ()) -> frozenset[str]:
     """Return the kinds that these customers, or who speaks in these conversations, never want to hear of again."""
+    return frozenset(session.scalars(select(Refusal.kind).where(Refusal.subject.in_(_subjects(customers, talks)))))
+
+
+def wants_again(session: Session, customers: Collection[str], talks: Collection[str] = ()) -> None:
+    """Lift the refusal of everything, however it was said: these customers have asked for recommendations again.
+
+    What was refused by its kind stays refused.
+    """
+    found = Refusal.subject.in_(_subjects(customers, talks))
+    for row in session.scalars(select(Refusal).where(Refusal.kind == ALL, found)).all():
+        session.delete(row)
+    session.flush()
+
+
+def _subjects(customers: Collection[str], talks: Collection[str]) -> CompoundSelect[tuple[str]]:
+    """Return all under which something that these customers, or who speaks there, have said is kept."""
     named = [select(literal(one)) for one in [*map(customer, customers), *(f"{TALK}{one}" for one in talks)]]
     users = select(_user(ChannelUser.id)).where(
         ChannelUser.customer_no.in_(customers) | ChannelUser.conversation_id.in_(talks)
     )
     unknown = [select(_talk(one.c.id)) for one in _talks_of(list(customers))]
-    return frozenset(session.scalars(select(Refusal.kind).where(Refusal.subject.in_(union(*named, users, *unknown)))))
+    return union(*named, users, *unknown)
 
 
 def refusing_all(session: Session) -> set[str]:

@@ -26,6 +26,7 @@ from core.migrations import upgrade
 from core.proactive.choices import choose
 from core.proactive.source_notices import Manner
 from core.proactive.tables import Broadcast, Choice, Send
+from core.recommend.refusals import refuse, refused
 
 Start = Callable[..., Any]
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -77,6 +78,23 @@ async def test_a_choice_that_cannot_be_kept_is_not_said_to_be(
         answer = await customer.say("别再给我推停电消息")
         assert "已关" not in [message["text"] for message in answer["messages"]]
         assert choices(bridge) == []
+
+
+async def test_whoever_switches_recommendations_on_again_has_not_refused_them_any_more(start: Start) -> None:
+    clock = SetClock()
+    rasa = ChoosingRasa(clock, "customer:C1", (NoticeWish("bill_ready", True, "chat"),))
+    async with start(rasa, clock=clock) as bridge:
+        customer = await bridge.customer(customer_token())
+        with bridge.parts.bridge.transaction() as session:
+            refuse(session, "customer:C1", "*", now=clock())
+            refuse(session, f"talk:{customer.conversation_id}", "*", now=clock())
+        await customer.say("打开账单通知")
+        with bridge.parts.bridge.reading() as session:
+            assert refused(session, ["C1"]) == {"*"}
+        rasa.wishes = (NoticeWish("offer", True, "chat"),)
+        await customer.say("打开用电建议")
+        with bridge.parts.bridge.reading() as session:
+            assert refused(session, ["C1"], [customer.conversation_id]) == frozenset()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -20,7 +20,7 @@ from core.migrations import upgrade
 from core.proactive.choices import choose
 from core.proactive.tables import Choice
 from core.recommend.record import Decided, decide
-from core.recommend.refusals import refused, refusing_all
+from core.recommend.refusals import refused, refusing_all, wants_again
 from core.recommend.tables import ALL, Recommendation, Refusal
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=SHANGHAI)
@@ -131,3 +131,17 @@ def test_the_button_of_an_old_one_decides_about_its_own_and_nobody_elses(session
     assert (old.state, new.state, theirs.state) == ("accepted", "shown", "refused")
     decide(session, Decided(("C1",), "refused"), now=later, conversation=where, talks=[where.id])
     assert new.state == "refused"  # where none is named, it is the latest
+
+
+def test_whoever_asks_for_recommendations_again_gets_them_however_they_refused(session: Session) -> None:
+    before, home = talk(session), talk(session, "C1", channel="wechat")
+    decide(session, Decided((), never="tier_warning"), now=NOW, conversation=before)
+    decide(session, NEVER, now=NOW, conversation=before)
+    assert join(session, before, home, now=NOW)
+    decide(session, Decided(("C1",), never=ALL), now=NOW, conversation=home)
+    decide(session, Decided(("C2",), never=ALL), now=NOW, conversation=talk(session, "C2"))
+    wants_again(session, ["C1"], [home.id])
+    assert refused(session, ["C1"], [home.id]) == {"tier_warning"}
+    assert refusing_all(session) == {"C2"}
+    decide(session, Decided(("C1",), never=ALL), now=NOW, conversation=home)
+    assert refusing_all(session) == {"C1", "C2"}

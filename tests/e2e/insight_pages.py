@@ -71,9 +71,16 @@ def page(browser: Browser) -> Iterator[Page]:
         yield made
 
 
+def visit(page: Page, url: str) -> None:
+    """Open an address and wait until what it shows is there."""
+    page.goto(url)
+    settled(page)
+
+
 def settled(page: Page) -> None:
     """Wait until nothing is being read."""
     page.locator("main.page").wait_for()  # before that there is nothing to be read
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     page.locator(".bone").first.wait_for(state="hidden")
     page.get_by_text("正在读取").first.wait_for(state="hidden")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from desk_pages import SHOTS, objections
-from insight_pages import ENLARGED, LARGE, SMALL, beating, browser, counted, focused, page, settled, stage
+from insight_pages import ENLARGED, LARGE, SMALL, beating, browser, counted, focused, page, settled, stage, visit
 from insight_stage import Stage
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ PLACES = {
 def test_every_tab_can_be_used_by_everybody(page: Page, stage: Stage) -> None:
     found = {}
     for name, place in PLACES.items():
-        page.goto(f"{stage.url}/insight{place}")
+        visit(page, f"{stage.url}/insight{place}")
         page.locator("main").wait_for()
         settled(page)
         found[name] = objections(page)
@@ -39,7 +39,7 @@ def test_every_tab_can_be_used_by_everybody(page: Page, stage: Stage) -> None:
 def test_nothing_runs_out_of_the_page(page: Page, stage: Stage, size: dict[str, int]) -> None:
     page.set_viewport_size(size)  # type: ignore[arg-type]  # its own TypedDict
     for place in ("#/service", "#/customers", PLACES["portrait"], "#/learning", "#/offers"):
-        page.goto(f"{stage.url}/insight{place}")
+        visit(page, f"{stage.url}/insight{place}")
         page.locator("main").wait_for()
         settled(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -48,7 +48,7 @@ def test_nothing_runs_out_of_the_page(page: Page, stage: Stage, size: dict[str, 
 
 
 def test_days_and_channel_stand_in_the_address_and_come_back(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight")
+    visit(page, f"{stage.url}/insight")
     page.get_by_role("button", name="昨天", exact=True).click()
     page.get_by_role("combobox", name="渠道").select_option("wechat")
     page.wait_for_url(re.compile(r"span=yesterday&channel=wechat"))
@@ -61,15 +61,14 @@ def test_days_and_channel_stand_in_the_address_and_come_back(page: Page, stage: 
     assert "channel=wechat" in [one for one in stage.asked if one.startswith("boards/service")][-1]
     page.go_back()
     page.get_by_role("textbox", name="查一户的画像").wait_for()
-    page.goto(f"{stage.url}/insight#/service?span=custom&from=2026-11-01&to=2026-11-03")
-    settled(page)
+    visit(page, f"{stage.url}/insight#/service?span=custom&from=2026-11-01&to=2026-11-03")
     assert stage.asked[-1].startswith("boards/service?from=2026-11-01&to=2026-11-03") or any(
         one.startswith("boards/service?from=2026-11-01&to=2026-11-03") for one in stage.asked
     )
 
 
 def test_a_figure_tells_what_it_means_how_it_moved_and_what_is_behind_it(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight")
+    visit(page, f"{stage.url}/insight")
     tile = page.locator(".figure").filter(has_text="没听懂的消息")
     assert "比前7天 +16.4% 变差" in tile.inner_text()
     assert tile.locator(".arrow").inner_text() == "▲"
@@ -100,7 +99,7 @@ def test_what_has_no_change_to_tell_says_why_alone(page: Page, stage: Stage) -> 
         value=11702, text="11,702 条", change_text="本期未完", verdict="none"
     )  # so far as many
     figures["机器人独立解决率"].update(change_text="+2.3 个百分点（本期未完）")  # a share may be told
-    page.goto(f"{stage.url}/insight")
+    visit(page, f"{stage.url}/insight")
     told = {
         name: page.locator(".figure").filter(has_text=name).locator(".figure-change").all_inner_texts()
         for name in ("会话数", "客户消息数", "机器人独立解决率", "15 分钟响应", "排队中离开")
@@ -115,7 +114,7 @@ def test_what_has_no_change_to_tell_says_why_alone(page: Page, stage: Stage) -> 
 
 
 def test_both_axes_of_points_have_a_name(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight#/customers")
+    visit(page, f"{stage.url}/insight#/customers")
     points = next(
         one for group in stage.boards["customers"]["groups"] for one in group["charts"] if one["kind"] == "scatter"
     )
@@ -126,7 +125,7 @@ def test_both_axes_of_points_have_a_name(page: Page, stage: Stage) -> None:
 
 def test_an_answer_of_500_is_said_and_can_be_tried_again(page: Page, stage: Stage) -> None:
     stage.refusing.add("boards/service")
-    page.goto(f"{stage.url}/insight")
+    visit(page, f"{stage.url}/insight")
     page.get_by_text("服务器出了点问题，请稍后再试。").wait_for()
     stage.refusing.clear()
     page.get_by_role("button", name="重试").click()
@@ -134,7 +133,7 @@ def test_an_answer_of_500_is_said_and_can_be_tried_again(page: Page, stage: Stag
 
 
 def test_a_chart_can_be_read_as_a_table_and_an_empty_one_says_so(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight")
+    visit(page, f"{stage.url}/insight")
     card = page.get_by_role("region", name="等待时间", exact=True)
     card.get_by_role("button", name="等待时间：表格").click()
     rows = [re.split(r"\s+", one.strip()) for one in card.locator("tbody tr").all_inner_texts()]
@@ -144,7 +143,7 @@ def test_a_chart_can_be_read_as_a_table_and_an_empty_one_says_so(page: Page, sta
 
 
 def test_what_changes_is_read_again_without_moving_the_page(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight")
+    visit(page, f"{stage.url}/insight")
     page.locator(".figure").first.wait_for()
     beating(page, stage)
     page.locator(".page").evaluate("one => { one.scrollTop = 600 }")
@@ -162,7 +161,7 @@ def test_what_changes_is_read_again_without_moving_the_page(page: Page, stage: S
 
 
 def test_a_lost_connection_is_said_and_its_return_too(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight")
+    visit(page, f"{stage.url}/insight")
     page.locator(".figure").first.wait_for()
     beating(page, stage)
     stage.there = False
@@ -176,7 +175,7 @@ def test_a_lost_connection_is_said_and_its_return_too(page: Page, stage: Stage) 
 
 
 def test_a_session_that_is_over_asks_to_sign_in_and_keeps_the_place(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight#/customers/accounts/3101000012345?span=30")
+    visit(page, f"{stage.url}/insight#/customers/accounts/3101000012345?span=30")
     page.get_by_role("heading", name="王**").wait_for()
     stage.signed = False
     page.evaluate("dispatchEvent(new Event('online'))")
@@ -188,8 +187,24 @@ def test_a_session_that_is_over_asks_to_sign_in_and_keeps_the_place(page: Page, 
     assert page.url.endswith("#/customers/accounts/3101000012345?span=30")
 
 
+def test_a_file_asked_for_after_the_session_ended_comes_after_signing_in(page: Page, stage: Stage) -> None:
+    visit(page, f"{stage.url}/insight")
+    page.locator(".figure").filter(has_text="没听懂的消息").get_by_role("button", name="打开明细").click()
+    link = page.get_by_role("dialog").get_by_role("link", name="下载 CSV")
+    link.wait_for()
+    stage.signed = False
+    link.click()
+    page.get_by_text("登录已失效").wait_for()
+    assert not any(one.startswith("rows/fallbacks.csv") for one in stage.asked)
+    page.get_by_label("密码", exact=True).fill("something long")
+    page.get_by_role("button", name="登录", exact=True).click()
+    with page.expect_download() as taken:
+        link.click()
+    assert taken.value.path().read_text("utf-8") == "\ufeff日期,会话"
+
+
 def test_ten_messages_are_labelled_with_the_keyboard_alone(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight#/learning/groups/4")
+    visit(page, f"{stage.url}/insight#/learning/groups/4")
     page.get_by_role("combobox").wait_for()
     focused(page.get_by_role("combobox"))
     total = page.locator(".item").count()
@@ -209,8 +224,7 @@ def test_ten_messages_are_labelled_with_the_keyboard_alone(page: Page, stage: St
 
 
 def test_no_card_is_cut_when_the_page_is_printed(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight")
-    settled(page)
+    visit(page, f"{stage.url}/insight")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 1047, "height": 740})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from desk_pages import objections
-from insight_pages import browser, counted, page, settled, stage
+from insight_pages import browser, counted, page, stage, visit
 from insight_stage import Stage, read
 
 if TYPE_CHECKING:
@@ -18,21 +18,21 @@ DRAFT = {"key": "learned_wire_low", "question": "电线垂到树上怎么办", "
 
 
 def test_what_the_last_export_held_back_is_told_with_the_reason(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight#/learning")
+    visit(page, f"{stage.url}/insight#/learning")
     held = page.get_by_role("listitem").filter(has_text="标注了但不能训练")
     assert "与验证集里的消息相同或几乎相同 2 条" in held.inner_text()
     ready = page.get_by_role("listitem").filter(has_text="可以训练的标准问答")
     assert "另有不能训练的：可能含个人信息 1 条" in ready.inner_text()
     assert objections(page) == []
-    page.goto(f"{stage.url}/insight#/learning/groups/4")
+    visit(page, f"{stage.url}/insight#/learning/groups/4")
     counted(page.get_by_text("不会用来训练：与验证集里的消息相同或几乎相同"), 1)
-    page.goto(f"{stage.url}/insight#/learning/faqs")
+    visit(page, f"{stage.url}/insight#/learning/faqs")
     page.get_by_text("不会用来训练：可能含个人信息").wait_for()
 
 
 def test_the_page_of_groups_stands_in_the_address_and_the_places_go_on(page: Page, stage: Stage) -> None:
     stage.more = "6.5:12"
-    page.goto(f"{stage.url}/insight#/learning")
+    visit(page, f"{stage.url}/insight#/learning")
     rows = page.locator(".groups tbody tr")
     first = len(read("learning_groups")["groups"])
     counted(rows, first)
@@ -52,7 +52,7 @@ def test_the_page_of_groups_stands_in_the_address_and_the_places_go_on(page: Pag
 
 def test_nothing_can_be_labelled_as_not_understood(page: Page, stage: Stage) -> None:
     assert "nlu_fallback" in {one["understood"] for one in read("learning_group")["items"]}
-    page.goto(f"{stage.url}/insight#/learning/groups/4")
+    visit(page, f"{stage.url}/insight#/learning/groups/4")
     box = page.get_by_role("combobox")
     box.wait_for()
     page.get_by_role("option").first.wait_for()
@@ -62,7 +62,7 @@ def test_nothing_can_be_labelled_as_not_understood(page: Page, stage: Stage) -> 
 
 
 def test_a_key_held_down_labels_one_message_and_a_second_click_takes_back_one_step(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight#/learning/groups/4")
+    visit(page, f"{stage.url}/insight#/learning/groups/4")
     page.get_by_role("option").first.wait_for()
     total = page.locator(".item").count()
     page.get_by_role("combobox").focus()
@@ -78,7 +78,7 @@ def test_a_key_held_down_labels_one_message_and_a_second_click_takes_back_one_st
 
 def test_a_second_try_to_release_an_answer_makes_no_second_answer(page: Page, stage: Stage) -> None:
     stage.refusing.add("learning/faqs/77")  # the answer is kept, and what should follow fails
-    page.goto(f"{stage.url}/insight#/learning/faqs/new")
+    visit(page, f"{stage.url}/insight#/learning/faqs/new")
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="问题").fill(DRAFT["question"])
     dialog.get_by_role("textbox", name="编号").fill(DRAFT["key"])
@@ -98,8 +98,7 @@ def test_a_second_try_to_release_an_answer_makes_no_second_answer(page: Page, st
 
 
 def test_a_campaign_is_sent_only_after_a_second_look(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight#/offers")
-    settled(page)
+    visit(page, f"{stage.url}/insight#/offers")
     page.get_by_role("button", name="开始发送：冬季用电").click()
     dialog = page.get_by_role("dialog")
     assert "同意接收的有 41 位，其中 4 位留作对照" in dialog.inner_text()
@@ -122,7 +121,7 @@ def test_esc_throws_nothing_away_that_was_written_without_asking(page: Page, sta
         _ = one.accept() if answers.pop(0) else one.dismiss()
 
     page.on("dialog", answered)
-    page.goto(f"{stage.url}/insight#/learning/faqs/new")
+    visit(page, f"{stage.url}/insight#/learning/faqs/new")
     dialog = page.get_by_role("dialog")
     question = dialog.get_by_role("textbox", name="问题")
     question.fill(DRAFT["question"])
@@ -131,8 +130,8 @@ def test_esc_throws_nothing_away_that_was_written_without_asking(page: Page, sta
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
     assert asked == ["还没有保存。放弃刚才写的内容吗？"] * 2
-    page.goto(f"{stage.url}/insight#/learning/models")
-    page.goto(f"{stage.url}/insight#/learning/faqs/new")
+    visit(page, f"{stage.url}/insight#/learning/models")
+    visit(page, f"{stage.url}/insight#/learning/faqs/new")
     dialog.wait_for()
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
@@ -140,7 +139,7 @@ def test_esc_throws_nothing_away_that_was_written_without_asking(page: Page, sta
 
 
 def test_going_back_to_the_model_before_names_the_one_that_goes(page: Page, stage: Stage) -> None:
-    page.goto(f"{stage.url}/insight#/learning/models")
+    visit(page, f"{stage.url}/insight#/learning/models")
     page.get_by_role("button", name="退回", exact=False).first.click()
     page.get_by_role("dialog").get_by_role("button", name="退回", exact=True).click()
     page.get_by_text("已退回").wait_for()

@@ -61,7 +61,7 @@ function Drawer({ app, rows, query }) {
     <aside class="drawer" role="dialog" aria-modal="true" aria-labelledby="drawer-title" tabindex="-1" ref=${box}>
       <div class="drawer-head"><div><h2 id="drawer-title">${first ? first.name : "明细"}${named && html`<span class="tag">${named}</span>`}</h2>
         <p class="count">${spanWords(all.get("from"), all.get("to"))}${first && html`，共 <b class="num">${whole.format(first.total)}</b> 条`}</p></div>
-        <a class="button" href=${INSIGHT + "/rows/" + encodeURIComponent(key) + ".csv?" + all} download>下载 CSV</a>
+        <${FileLink} app=${app} path=${"/rows/" + encodeURIComponent(key) + ".csv?" + all}>下载 CSV<//>
         <button type="button" class="bare" aria-label="关闭明细" data-first onclick=${close}><${CloseIcon}/></button></div>
       <div class="drawer-body" role="region" aria-label="明细内容" tabindex="0">
         ${first && html`<p class="hint">${first.definition}</p>`}

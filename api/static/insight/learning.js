@@ -81,7 +81,7 @@ function Groups({ app, query }) {
   const choose = (key) => adjust({ state: key === "open" ? "" : key, after: "", past: "" });
   return html`<div class="board">${summary && html`<${LearningSummary} summary=${summary}/>`}
     <div class="toolbar work"><div class="spans" role="group" aria-label="看哪些">${LEARNING_STATES.map(([key, label]) => html`<button type="button" key=${key} aria-pressed=${String(key === state)} onclick=${() => choose(key)}>${label}</button>`)}</div>
-      <${Refresh} app=${app} run=${summary?.run} reload=${resum} done=${reload}/><span class="toolbar-gap"></span><a class="button" href=${INSIGHT + "/learning/export.zip"} download>导出训练数据</a></div>
+      <${Refresh} app=${app} run=${summary?.run} reload=${resum} done=${reload}/><span class="toolbar-gap"></span><${FileLink} app=${app} path="/learning/export.zip">导出训练数据<//></div>
     ${error && (value ? html`<${StaleLine} error=${error} retry=${reload}/>` : html`<${Failed} error=${error} retry=${reload}/>`)}
     ${!value && !error && html`<${Skeleton}/>`}
     ${value && (value.groups.length ? html`<section class="card wide flush" aria-label="消息分组"><table class="grid groups"><caption class="sr">按危害排列的消息分组</caption>
