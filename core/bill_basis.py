@@ -100,6 +100,25 @@ def late_fee_on(bill: Bill) -> Decimal:
     return sum((line.amount for line in bill.lines if line.code == "late_fee"), Decimal("0.00"))
 
 
+def demand_billed(bill: Bill, capacity_kva: Decimal | None) -> Demand | None:
+    """Return what a bill's basic charge was counted from; None where no capacity is known.
+
+    The printed line tells it: kVA, the kW that were measured, else the kW of a contract. That a demand was measured
+    does not mean that it was billed. `capacity_kva` is the account's; the kVA printed go before it, for they may be
+    older.
+    """
+    line = next((line for line in bill.lines if line.code == "basic"), None)
+    if line is not None and line.unit == "kVA":
+        return Demand(line.quantity)
+    if capacity_kva is None:
+        return None
+    if line is None:
+        return Demand(capacity_kva)
+    if line.quantity == bill.demand_kw:
+        return Demand(capacity_kva, "actual", actual_kw=line.quantity)
+    return Demand(capacity_kva, "contract", actual_kw=bill.demand_kw, contract_kw=line.quantity)
+
+
 def _candidates(book: TariffBook, account: Account, bill: Bill) -> Iterator[Basis]:
     """Yield what the bill may have been counted from: with the account's large-family kWh, then without."""
     closing = account.closed_on is not None and account.closed_on == bill.period_last
@@ -117,7 +136,7 @@ def _candidates(book: TariffBook, account: Account, bill: Bill) -> Iterator[Basi
             service=service,
             bounds=bounds,
             free_kwh=_free_kwh(account, bill) if plan.user_class in HOUSEHOLD_CLASSES else ZERO,
-            demand=_demand(account, bill) if plan.basic else None,
+            demand=demand_billed(bill, account.capacity_kva) if plan.basic else None,
             kvarh=bill.kvarh,
         )
 
@@ -126,12 +145,3 @@ def _free_kwh(account: Account, bill: Bill) -> Decimal:
     """Return the free kWh of a bill: the account's, unless the bill shows others."""
     printed = sum((line.quantity for line in bill.lines if line.code == "free_quota"), ZERO)
     return account.free_kwh if printed == min(account.free_kwh, bill.kwh) else printed
-
-
-def _demand(account: Account, bill: Bill) -> Demand | None:
-    """Return what the basic charge was counted from; the billed kVA are printed, the account's may have changed."""
-    kva = next((line.quantity for line in bill.lines if line.code == "basic" and line.unit == "kVA"), None)
-    capacity = kva if kva is not None else account.capacity_kva
-    if capacity is None:
-        return None
-    return Demand(capacity) if bill.demand_kw is None else Demand(capacity, "actual", actual_kw=bill.demand_kw)

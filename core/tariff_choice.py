@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -27,8 +27,9 @@ from core.tariff_months import MonthRead, add_registers, months_read
 from core.tier_year import service_of
 from core.usage import NoReading
 
-# energy: by the kWh alone.  capacity, actual: two-part, the basic charge by kVA or by the highest demand.
-Method = Literal["energy", "capacity", "actual"]
+# energy: by the kWh alone.  capacity, actual, contract: two-part, the basic charge by kVA, by the highest demand, by
+# the demand of a contract; the last is only what somebody has, for nobody can say here what they would agree on.
+Method = Literal["energy", "capacity", "actual", "contract"]
 # open: the customer may take it.  unsure: the rule was not found for this region, the company must confirm it.
 Certainty = Literal["open", "unsure"]
 
@@ -150,13 +151,16 @@ class _Counter:
         """Return how the last bill counted its basic charge."""
         if self.book.plan(self.account.plan_code, self.months[-1].month).basic is None:
             return "energy"
-        return "capacity" if self.months[-1].demand_kw is None else "actual"
+        billed = self.months[-1].billed
+        return "capacity" if billed is None else billed.method
 
     def offers(self, current: Option) -> Iterator[tuple[str, Method, Certainty]]:
         """Yield the other tariffs of this customer (domain facts 1.2, 1.3, 1.4, 1.6, 1.9)."""
         plan = current.plan
         if current.method != "energy":
-            yield plan.code, "actual" if current.method == "capacity" else "capacity", "open"
+            for method in ("capacity", "actual"):
+                if method != current.method:
+                    yield plan.code, method, "open"
         if plan.without_tou is not None:
             yield plan.without_tou, "energy", "open" if plan.user_class != "commercial" else "unsure"
         for other in self._plans():
@@ -195,6 +199,10 @@ class _Counter:
         capacity = self.account.capacity_kva
         if method == "energy" or capacity is None:
             return None
+        if method == "contract":
+            known = (one.billed for one in (month, *reversed(self.months)))
+            agreed = next(one for one in known if one is not None and one.method == "contract")
+            return replace(agreed, actual_kw=month.demand_kw)
         return Demand(capacity) if method == "capacity" else Demand(capacity, "actual", actual_kw=month.demand_kw)
 
     def _demand_to_pay(self) -> Decimal | None:

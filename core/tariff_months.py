@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from core.account import Account
 from core.bill import Bill, NoBill, bills_between
+from core.bill_basis import demand_billed
 from core.clock import add_months, first_of_month
-from core.tariff import Registers, TariffBook
+from core.tariff import Demand, Registers, TariffBook
 from core.usage import monthly_usage
 
 ZERO = Decimal(0)
@@ -21,13 +22,17 @@ MONTHS = 12
 
 @dataclass(frozen=True)
 class MonthRead:
-    """What the meter counted in a month; `cum` are the year's kWh before it, demand and kvarh are those of its bill."""
+    """What the meter counted in a month; `cum` are the year's kWh before it.
+
+    The highest demand, the kvarh, and how the basic charge was counted (`billed`) are those of its bill.
+    """
 
     month: date
     usage: Registers
     cum: Decimal
     demand_kw: Decimal | None
     kvarh: Decimal | None
+    billed: Demand | None
 
 
 def months_read(session: Session, *, account: Account, book: TariffBook, today: date) -> tuple[MonthRead, ...]:
@@ -57,7 +62,8 @@ def months_read(session: Session, *, account: Account, book: TariffBook, today: 
             cum = bill.cum_before
         if month >= first and (bill is not None or not two_part):
             demand, kvarh = (bill.demand_kw, bill.kvarh) if bill else (None, None)
-            months.append(MonthRead(month, used.registers, cum, demand, kvarh))
+            billed = demand_billed(bill, account.capacity_kva) if bill and two_part else None
+            months.append(MonthRead(month, used.registers, cum, demand, kvarh, billed))
         cum += used.total
     return tuple(months)
 

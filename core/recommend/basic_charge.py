@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 
 from core.bill import Bill
+from core.bill_basis import demand_billed
 from core.tariff import Demand, Plan, TariffBook, break_even_ratio
 from core.tariff.model import DemandMethod
 from core.tariff.plan import BasicRule
@@ -88,12 +89,7 @@ class _Month:
     @property
     def billed(self) -> Demand:
         """Return how its basic charge was counted: by kVA, by what was measured, else by the kW of a contract."""
-        line = next((one for one in self.bill.lines if one.code == "basic"), None)
-        if line is None or line.unit != "kW":
-            return Demand(self.capacity_kva)
-        if line.quantity == self.bill.demand_kw:
-            return Demand(self.capacity_kva, "actual", actual_kw=line.quantity)
-        return Demand(self.capacity_kva, "contract", contract_kw=line.quantity)
+        return demand_billed(self.bill, self.capacity_kva) or Demand(self.capacity_kva)
 
     def charged(self, demand: Demand) -> Decimal:
         """Return the basic charge of the month by a method, with the month's own demand."""

@@ -92,7 +92,11 @@ def test_a_factory_without_measured_demand_hears_the_kw_to_stay_below(desk: Desk
     account = desk.account("profile = 'one_shift'")
     capacity = Decimal(str(desk.one("select capacity_kva from accounts where account_no = ?", account)))
     of_account = "(select id from accounts where account_no = ?)"
-    changed = desk.changed(tmp_path, (f"update bills set demand_kw = null where account_id = {of_account}", account))
+    lines = f"bill_id in (select id from bills where account_id = {of_account})"
+    changed = desk.changed(
+        tmp_path, (f"update bills set demand_kw = null where account_id = {of_account}", account),
+        (f"update bill_lines set unit = 'kVA' where code = 'basic' and {lines}", account),
+    )  # fmt: skip
     said = changed.ask(ASK, account, text="需量和容量哪种便宜")
     assert (
         f"每月最大需量平均不到{int(capacity * Decimal('26.3') / 42 + Decimal('0.5'))}千瓦，按需量交就便宜" in said.text

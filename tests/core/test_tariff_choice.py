@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.account import Account
-from core.bill import Bill, bills_between
+from core.bill import Bill, BillLine, bills_between
 from core.tariff import Demand, Registers, TariffBook, break_even_valley_share, charge
 from core.tariff_choice import TariffChoice, tariff_choice, under_plan
 from core.tariff_hours import break_even_share, minutes_of, shift_to_pay
@@ -28,6 +28,10 @@ FIRST, LAST = date(2025, 11, 1), date(2026, 10, 1)
 def of_profile(session: Session, profile: str) -> list[Account]:
     query = select(Account).where(Account.profile == profile, Account.closed_on.is_(None)).order_by(Account.id)
     return list(session.scalars(query))
+
+
+def basic_of(bill: Bill) -> BillLine:
+    return next(line for line in bill.lines if line.code == "basic")
 
 
 def choice_of(session: Session, seeded: Seeded, book: TariffBook, profile: str) -> tuple[Account, TariffChoice]:
@@ -175,12 +179,52 @@ def test_without_a_measured_demand_the_kw_to_stay_below_are_told(seeded: Seeded,
             query = select(Bill).where(Bill.account_id == account.id, Bill.month >= FIRST)
             for bill in session.scalars(query).all():
                 bill.demand_kw = None
+                basic_of(bill).unit = "kVA"
             choice = tariff_choice(session, account=account, book=book, today=seeded.today)
         (other,) = choice.others
         assert (choice.current.method, other.method, other.total) == ("capacity", "actual", None)
         assert other.break_even is not None
         assert account.capacity_kva is not None
         assert round(other.break_even / account.capacity_kva, 3) == Decimal("0.626")
+        session.expunge_all()
+
+
+def test_a_demand_that_was_measured_need_not_be_what_was_billed(seeded: Seeded, book: TariffBook) -> None:
+    """A company that measures it for all of its customers shows who pays by capacity what the other way would cost."""
+    with seeded.database.reading() as session, session.no_autoflush:
+        account = of_profile(session, "one_shift")[0]
+        by_demand = tariff_choice(session, account=account, book=book, today=seeded.today)
+        assert by_demand.current.method == "actual"
+        (by_capacity,) = by_demand.others
+        for bill in bills_between(session, account=account, first=FIRST, last=LAST):
+            line = basic_of(bill)
+            line.unit, line.quantity = "kVA", account.capacity_kva or ZERO
+        choice = tariff_choice(session, account=account, book=book, today=seeded.today)
+        (other,) = choice.others
+        assert (choice.current.method, choice.current.total) == ("capacity", by_capacity.total)
+        assert (other.method, other.total) == ("actual", by_demand.current.total)
+        session.expunge_all()
+
+
+def test_what_is_paid_by_a_contract_is_called_so_and_counted_with_what_exceeded_it(
+    seeded: Seeded, book: TariffBook
+) -> None:
+    with seeded.database.reading() as session, session.no_autoflush:
+        account = of_profile(session, "one_shift")[0]
+        bills = bills_between(session, account=account, first=FIRST, last=LAST)
+        assert account.capacity_kva is not None
+        highest = max(bill.demand_kw or ZERO for bill in bills)
+        agreed = max(highest / 2, account.capacity_kva * Decimal("0.4"))  # no lower one is agreed on
+        assert agreed * Decimal("1.05") < highest
+        total = ZERO
+        for bill in bills:
+            basic_of(bill).quantity = agreed
+            demand = Demand(account.capacity_kva, "contract", actual_kw=bill.demand_kw, contract_kw=agreed)
+            usage = Registers(bill.sharp_kwh, bill.peak_kwh, bill.flat_kwh, bill.valley_kwh)
+            total += charge(book.plan(account.plan_code, bill.month), usage, demand=demand, kvarh=bill.kvarh).total
+        choice = tariff_choice(session, account=account, book=book, today=seeded.today)
+        assert (choice.current.method, choice.current.total) == ("contract", total)
+        assert {one.method for one in choice.others} == {"capacity", "actual"}
         session.expunge_all()
 
 
