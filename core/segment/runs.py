@@ -42,6 +42,13 @@ def published(session: Session) -> SegmentRun | None:
     return session.scalar(query.limit(1))
 
 
+def published_day(session: Session) -> tuple[int, date] | None:
+    """Return the number and the day of the run in use, without its results, which are long; None as `published`."""
+    query = select(SegmentRun.id, SegmentRun.as_of).where(SegmentRun.state == PUBLISHED).order_by(SegmentRun.id.desc())
+    row = session.execute(query.limit(1)).first()
+    return None if row is None else (row.id, row.as_of)
+
+
 def unfinished(session: Session) -> SegmentRun | None:
     """Return the newest run that was begun and not ended."""
     query = select(SegmentRun).where(SegmentRun.state == RUNNING).order_by(SegmentRun.id.desc())

@@ -8,18 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from typing import NamedTuple
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.clock import SHANGHAI
 from core.portrait.tables import Portrait, PortraitEvent
-from core.segment.runs import published
+from core.segment.runs import published_day
 from core.segment.tables import HIGH_RISK, SEGMENTS
 
 _CLEARED, _GIVEN_UP = "cleared", "given_up"
 _NOBODYS: Mapping[str, str] = {}
 NEW = "new"
+
+
+class _Placed(NamedTuple):
+    """What is asked of a portrait at every message; its fifty figures are not."""
+
+    account_no: str
+    customer_no: str
+    segment: str | None
+    tags: list[str]
+    thin: str | None
 
 
 @dataclass(frozen=True)
@@ -60,9 +71,9 @@ def standing_of(
     def theirs(account_no: str, otherwise: str | None) -> str | None:
         return customer_no or holders.get(account_no, otherwise)
 
-    run = published(session)
-    rows = _portraits(session, run.id, customer_no, account_nos) if run is not None else []
-    happened = _events(session, run.as_of if run is not None else None, customer_no, account_nos)
+    run_id, as_of = published_day(session) or (None, None)
+    rows = _portraits(session, run_id, customer_no, account_nos) if run_id is not None else []
+    happened = _events(session, as_of, customer_no, account_nos)
     gone = {(event.account_no, event.customer_no) for event in happened if event.kind == _GIVEN_UP}
 
     def counts(event: PortraitEvent) -> bool:
@@ -87,7 +98,7 @@ def standing_of(
         segment=strongest(one.segment for one in accounts),
         tags=tuple(dict.fromkeys(tag for one in accounts for tag in one.tags)),
         thin=all(one.thin is not None for one in accounts),
-        run_id=run.id if run is not None else None,
+        run_id=run_id,
         accounts=accounts,
     )
 
@@ -120,7 +131,7 @@ def after_events(segment: str | None, events: Iterable[PortraitEvent]) -> str | 
     return segment
 
 
-def _account(number: str, row: Portrait | None, events: Sequence[PortraitEvent]) -> AccountStanding:
+def _account(number: str, row: _Placed | None, events: Sequence[PortraitEvent]) -> AccountStanding:
     tags = [*(row.tags if row is not None else ()), *(tag for event in events for tag in event.tags)]
     return AccountStanding(
         account_no=number,
@@ -131,14 +142,15 @@ def _account(number: str, row: Portrait | None, events: Sequence[PortraitEvent])
     )
 
 
-def _portraits(session: Session, run_id: int, customer_no: str | None, numbers: Sequence[str]) -> list[Portrait]:
+def _portraits(session: Session, run_id: int, customer_no: str | None, numbers: Sequence[str]) -> list[_Placed]:
     whose = [Portrait.customer_no == customer_no] if customer_no else []
     if numbers:
         whose.append(Portrait.account_no.in_(list(numbers)))
     if not whose:
         return []
-    query = select(Portrait).where(Portrait.run_id == run_id, or_(*whose)).order_by(Portrait.account_id)
-    return list(session.scalars(query))
+    columns = (Portrait.account_no, Portrait.customer_no, Portrait.segment, Portrait.tags, Portrait.thin)
+    query = select(*columns).where(Portrait.run_id == run_id, or_(*whose)).order_by(Portrait.account_id)
+    return [_Placed(*row) for row in session.execute(query)]
 
 
 def _events(
