@@ -57,10 +57,11 @@ def open_window(
 ) -> None:
     """Note that the user did what lets us send, at `at` by the channel's clock; what was parked may be sent again.
 
-    News of an earlier cause that comes after that of a later one changes nothing.
+    News of an earlier cause that comes after that of a later one changes nothing. Where the channel's clock is ahead of
+    ours nobody knows when it was: then what was sent just before the news counts, too.
     """
     grant, span = GRANTS[kind]
-    at = min(at or now, now)
+    at = now if at is None else at if at <= now else now - MARGIN
     known = next((row for row in _held(session, channel_user_id) if row.kind == kind), None)
     if known is not None and known.opened_at > at:
         return
